@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model.h - a model of the kernel's VMA layer (mm_struct and vm_area_struct), in userspace.
+ *
+ * Glossary, in the kernel's words:
+ *   mm         one address space: an ordered set of VMAs, limits, layout
+ *   VMA        one mapping [start, end) with one set of attributes; one line of /proc/PID/maps
+ *   vm_flags   the VMA's flags (kernel.h)
+ *   pgoff      where the VMA begins in its object, in pages; for anonymous memory the address that it was born at
+ *   file       an open file description (struct file); two opens of one path are two files; 0 is none
+ *   anon_vma   what a VMA gets with its first anonymous page ("faulted"); 0 is none ("unfaulted")
+ *   forked     the anon_vma chain has an entry of a parent process
+ *   merge      two adjacent VMAs become one; split: one becomes two
+ *
+ * The model is pure: no system calls, no stdio, no globals; memory comes from the caller's allocator. Functions return 0
+ * or a negative errno of their own (out of memory, bad argument); what the modelled kernel would have answered is data in
+ * struct vmsc_outcome. Addresses and lengths are in bytes, pgoff in pages of 4096 bytes.
+ */
+#ifndef VMASCOPE_MODEL_H
+#define VMASCOPE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmascope/kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VMSC_PAGE_SHIFT 12
+#define VMSC_PAGE_SIZE (UINT64_C(1) << VMSC_PAGE_SHIFT)
+#define VMSC_PMD_SIZE (UINT64_C(1) << 21)
+
+/* Memory of the model. alloc returns NULL when there is none; free gets the size that was asked for. */
+struct vmsc_allocator {
+	void *(*alloc)(void *ctx, size_t size);
+	void (*free)(void *ctx, void *ptr, size_t size);
+	void *ctx;
+};
+
+/* Limits that make calls fail. Sizes in bytes, UINT64_MAX is RLIM_INFINITY. */
+struct vmsc_limits {
+	uint64_t max_map_count; /* vm.max_map_count */
+	uint64_t as, data, stack, memlock;
+	bool ipc_lock; /* CAP_IPC_LOCK: memlock does not count */
+	uint32_t overcommit; /* vm.overcommit_memory; 2 is not modelled: such ENOMEMs are undetermined */
+	uint64_t mmap_min_addr; /* the greater of vm.mmap_min_addr and the LSM's */
+	uint64_t stack_guard_gap; /* bytes, normally 1 MiB */
+};
+
+/* Where the kernel puts things in this address space. */
+struct vmsc_layout {
+	uint64_t task_size; /* TASK_SIZE: 2^47 - 4096 with four-level tables */
+	uint64_t mmap_base; /* topdown search starts below it; 0: not known, no address is predicted */
+	uint64_t legacy_base; /* bottom-up search starts here; 0: not known */
+	bool legacy; /* bottom-up is the rule of this address space */
+	bool randomized; /* ADDR_NO_RANDOMIZE is off: MAP_32BIT addresses can't be predicted */
+	uint64_t start_brk, brk, start_data, end_data;
+	uint64_t start_stack;
+};
+
+/* How a file wants to be placed and treated by mmap. */
+enum vmsc_file_kind {
+	VMSC_FILE_PLAIN, /* no get_unmapped_area of its own: procfs, overlay, vfat, fuse, … */
+	VMSC_FILE_THP_ALIGNED, /* ext4, xfs, btrfs: thp_get_unmapped_area */
+	VMSC_FILE_SHMEM, /* tmpfs, memfd, shared anonymous, SysV */
+	VMSC_FILE_HUGETLB,
+	VMSC_FILE_DEV_ZERO, /* private: anonymous pages behind a file; shared: shmem */
+	VMSC_FILE_OTHER, /* a driver or anon_inode whose rules are not known: its flags are learned */
+};
+
+enum {
+	VMSC_FILE_READ = 1, /* FMODE_READ */
+	VMSC_FILE_WRITE = 2, /* FMODE_WRITE */
+	VMSC_FILE_NOEXEC = 4, /* on a noexec mount */
+	VMSC_FILE_NO_MMAP = 8, /* a directory, a pipe, … : ENODEV */
+	VMSC_FILE_SEAL_WRITE = 16, /* F_SEAL_WRITE or F_SEAL_FUTURE_WRITE */
+	VMSC_FILE_UNSURE = 32, /* may be the same open file description as another id of the same inode */
+	VMSC_FILE_CLOSE_HOOK = 64, /* vm_ops->close is set: SysV shm, hugetlb, perf, … */
+};
+
+struct vmsc_file {
+	uint32_t id; /* > 0; one number per open file description */
+	uint32_t kind; /* enum vmsc_file_kind */
+	uint32_t mode; /* VMSC_FILE_READ | … */
+	uint32_t dev_major, dev_minor; /* as maps prints them */
+	uint64_t inode;
+	uint64_t learned_flags; /* vm_flags that the driver's mmap hook was seen to add (VMSC_FILE_OTHER) */
+	uint64_t huge_page_size; /* VMSC_FILE_HUGETLB only */
+};
+
+enum {
+	VMSC_VMA_FORKED = 1, /* more than one entry in the anon_vma chain */
+	VMSC_VMA_OWN = 2, /* belongs to the recorder */
+	VMSC_VMA_SPECIAL_MAPPING = 4, /* vdso, vvar, …: may not be split */
+	VMSC_VMA_ANON_VMA_UNSURE = 8, /* faulted, but whose anon_vma it reused was not seen */
+	VMSC_VMA_SHM = 16, /* attached by shmat */
+	VMSC_VMA_BORN_BEFORE = 32, /* existed at attach */
+};
+
+/* One VMA, by value. */
+struct vmsc_vma {
+	uint64_t start, end;
+	uint64_t vm_flags;
+	uint64_t pgoff;
+	uint64_t born; /* number of the call that created it, 0: before attach */
+	uint32_t file; /* id, 0: none */
+	uint32_t anon_vma; /* id, 0: none */
+	uint32_t policy; /* id of the memory policy, 0: default */
+	uint32_t uffd; /* id of the userfaultfd context, 0: none */
+	uint32_t name; /* id of the anonymous VMA name, 0: none */
+	uint32_t traits; /* VMSC_VMA_FORKED | … */
+};
+
+/* Why two neighbours did not merge: the one reason the kernel's rule gives, in the order in which it asks. */
+#define VMSC_REFUSALS(X)                                                                                               \
+	X(NONE, "merged")                                                                                              \
+	X(NOT_ADJACENT, "not-adjacent")                                                                                \
+	X(SPECIAL, "special")                                                                                          \
+	X(POLICY, "policy")                                                                                            \
+	X(FLAGS, "flags")                                                                                              \
+	X(FILE, "file")                                                                                                \
+	X(CLOSE_HOOK, "close-hook")                                                                                    \
+	X(UFFD, "userfaultfd")                                                                                         \
+	X(NAME, "name")                                                                                                \
+	X(PGOFF, "pgoff")                                                                                              \
+	X(ANON_VMA, "anon_vma")                                                                                        \
+	X(LIMIT, "limit")
+
+enum vmsc_refusal {
+#define X(name, text) VMSC_REFUSED_##name,
+	VMSC_REFUSALS(X)
+#undef X
+	VMSC_NR_REFUSALS
+};
+
+const char *vmsc_refusal_name(unsigned int refusal);
+
+/* Who asked for a merge. */
+#define VMSC_MERGE_CALLERS(X)                                                                                          \
+	X(MMAP_REGION, "mmap_region")                                                                                  \
+	X(MMAP_RETRY, "mmap_retry")                                                                                    \
+	X(COPY_VMA, "copy_vma")                                                                                        \
+	X(VMA_EXPAND, "mremap_expand")                                                                                 \
+	X(BRK, "brk")                                                                                                  \
+	X(MODIFY, "modify")
+
+enum vmsc_merge_caller {
+#define X(name, text) VMSC_MERGE_BY_##name,
+	VMSC_MERGE_CALLERS(X)
+#undef X
+	VMSC_NR_MERGE_CALLERS
+};
+
+const char *vmsc_merge_caller_name(unsigned int caller);
+
+/* One merge attempt. refused[] is VMSC_REFUSED_NONE for a side that joined. */
+struct vmsc_merge_note {
+	enum vmsc_merge_caller caller;
+	uint64_t start, end;
+	enum vmsc_refusal refused[2]; /* with prev, with next */
+	uint64_t flag_bits[2]; /* vm_flags that differ, where the refusal is VMSC_REFUSED_FLAGS */
+	bool merged;
+};
+
+/* struct unmap_desc of mm/vma.h (7.0), in the names of its first version; filled as the kernel's callers do. */
+struct vmsc_unmap_desc {
+	uint64_t first; /* start of the first VMA to unmap */
+	uint64_t first_pgaddr, last_pgaddr; /* floor and ceiling of page-table freeing; a ceiling of 0 is the top */
+	uint64_t vma_min, vma_max; /* what is zapped */
+	uint64_t tree_max; /* exclusive bound of the walk over the tree */
+	uint64_t tree_reset; /* where the second walk (page tables) begins */
+	bool mm_wr_locked;
+};
+
+enum vmsc_unmap_caller {
+	VMSC_UNMAP_BY_VMS_CLEAR_PTES, /* munmap, mmap over, mremap, brk: the detached side tree */
+	VMSC_UNMAP_BY_UNMAP_REGION, /* a driver's mmap hook failed */
+	VMSC_UNMAP_BY_EXIT_MMAP,
+};
+
+/* One unmapping: who, the descriptor, and what its walk found. */
+struct vmsc_unmap_note {
+	enum vmsc_unmap_caller caller;
+	struct vmsc_unmap_desc desc;
+	uint64_t vmas, pages, accounted_pages;
+	uint64_t page_table_slots; /* 2 MiB slots whose page table goes if it was ever populated */
+};
+
+/* Told while a step runs. Either may be NULL. */
+struct vmsc_listener {
+	void (*merge)(void *ctx, const struct vmsc_merge_note *note);
+	void (*unmap)(void *ctx, const struct vmsc_unmap_note *note);
+	void *ctx;
+};
+
+struct vmsc_mm_config {
+	vmsc_rules_t rules;
+	struct vmsc_limits limits;
+	struct vmsc_layout layout;
+	struct vmsc_listener listener;
+};
+
+/*
+ * One system call that can change an address space, as the program made it. nr is the x86-64 number, args the raw
+ * registers. result is the kernel's (an address, 0, a count, or -errno); without has_result the model predicts freely.
+ * What the registers only point to is given beside them.
+ */
+struct vmsc_call {
+	uint64_t seq; /* number in the order of the kernel, from 1 */
+	uint16_t nr;
+	bool has_result;
+	int64_t result;
+	uint64_t args[6];
+	uint32_t file; /* mmap: id of the file behind the descriptor, 0: none; shmat: of the segment's new file */
+	uint32_t name; /* PR_SET_VMA_ANON_NAME: id of the name, 0: NULL */
+	uint32_t policy; /* mbind: id of the policy, 0: MPOL_DEFAULT */
+	uint32_t uffd; /* UFFDIO_REGISTER: id of the context */
+	uint64_t size; /* shmat: size of the segment; io_setup: size of the ring */
+	uint64_t range_start, range_end; /* userfaultfd ioctls and io_setup: what the structure or result says */
+	uint64_t mode; /* UFFDIO_REGISTER: mode bits */
+};
+
+/* A decision that hung on a fact which no call shows and which was not known. */
+enum vmsc_hidden {
+	VMSC_HIDDEN_NOTHING,
+	VMSC_HIDDEN_ANON_VMA, /* whose anon_vma */
+	VMSC_HIDDEN_FILE, /* same open file description or not */
+	VMSC_HIDDEN_POLICY, /* memory policy text not decoded */
+	VMSC_HIDDEN_DRIVER, /* a driver decides: vm_flags, errors */
+	VMSC_HIDDEN_MEMORY, /* the kernel was short of memory, overcommit */
+	VMSC_HIDDEN_ADDRESS, /* a randomised or unknown placement */
+};
+
+struct vmsc_outcome {
+	int64_t predicted; /* what the kernel answers by the rules */
+	bool address_asked; /* the kernel chose an address */
+	uint64_t address_predicted; /* the one that the model would have chosen, 0: no prediction */
+	bool wrong; /* the recorded result contradicts the rules */
+	enum vmsc_hidden undetermined; /* why the rules alone could not tell */
+	uint64_t start, end; /* hull of what changed, or would have; start == end: nothing */
+};
+
+struct vmsc_mm;
+
+/* An empty address space, or NULL when out of memory. */
+struct vmsc_mm *vmsc_mm_new(const struct vmsc_allocator *allocator, const struct vmsc_mm_config *config);
+void vmsc_mm_free(struct vmsc_mm *mm);
+
+/* The configuration; limits and layout may be changed between steps (setrlimit, prctl). */
+struct vmsc_mm_config *vmsc_mm_config(struct vmsc_mm *mm);
+
+/* Puts a VMA that exists at attach. -EEXIST when it overlaps one, -EINVAL when it is no range of pages, -ENOMEM. */
+int vmsc_mm_insert(struct vmsc_mm *mm, const struct vmsc_vma *vma) VMSC_MUST_CHECK;
+
+/* Tells what a file id stands for; the same id again replaces. -EINVAL for id 0, -ENOMEM. */
+int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file) VMSC_MUST_CHECK;
+const struct vmsc_file *vmsc_mm_file(const struct vmsc_mm *mm, uint32_t id); /* NULL: not told */
+
+/*
+ * One call: predicts its result, says in *out whether the recorded one agrees, and changes the address space as the
+ * recorded result says (or as predicted, without one). A call that is no business of the VMA layer changes nothing.
+ * Returns 0, or -ENOMEM with the address space unchanged.
+ */
+int vmsc_mm_step(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out) VMSC_MUST_CHECK;
+
+/*
+ * An anonymous page was written (or found) at @addr: the VMA gets an anon_vma, reusing a neighbour's where
+ * anon_vma_prepare() would. Nothing happens to shared VMAs or to one that has an anon_vma. -EFAULT: no VMA there.
+ */
+int vmsc_mm_fault(struct vmsc_mm *mm, uint64_t addr) VMSC_MUST_CHECK;
+
+/* The lowest VMA of a VM_GROWSDOWN pair grew down to @start without a call. -EFAULT where no such VMA can. */
+int vmsc_mm_grow_stack(struct vmsc_mm *mm, uint64_t vma_end, uint64_t start) VMSC_MUST_CHECK;
+
+/*
+ * Which ranges must be asked for anonymous pages before @call is made, because a decision hangs on the answer or the
+ * evidence is about to vanish. Fills at most @max of @asks; returns how many there are. A range with an anonymous page
+ * in it is told by vmsc_mm_fault() before the step.
+ */
+struct vmsc_range {
+	uint64_t start, end;
+};
+size_t vmsc_mm_asks(const struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_range *asks, size_t max);
+
+/* The copy that a child gets by fork: VM_DONTCOPY VMAs go, locks and userfaultfd are cleared, faulted VMAs are forked. */
+int vmsc_mm_fork(struct vmsc_mm *mm) VMSC_MUST_CHECK;
+
+/* exit_mmap: everything goes; told to the listener. */
+void vmsc_mm_exit(struct vmsc_mm *mm);
+
+/* Replaces all VMAs in [start, end) by @nr observed ones (sorted, inside the range). For resolving what was
+ * undetermined, and so that one difference is not reported again and again; never called for a prediction. */
+int vmsc_mm_adopt(struct vmsc_mm *mm, uint64_t start, uint64_t end, const struct vmsc_vma *vmas, size_t nr)
+	VMSC_MUST_CHECK;
+
+/* VMAs in address order. first: the one that contains or follows @addr. False when there is none. */
+bool vmsc_mm_find(const struct vmsc_mm *mm, uint64_t addr, struct vmsc_vma *vma); /* contains or follows */
+bool vmsc_mm_prev(const struct vmsc_mm *mm, uint64_t addr, struct vmsc_vma *vma); /* the last that ends at or below */
+size_t vmsc_mm_map_count(const struct vmsc_mm *mm);
+uint64_t vmsc_mm_total_pages(const struct vmsc_mm *mm);
+
+/* Would these adjacent VMAs merge, and if not, why: the question that `why` asks. */
+enum vmsc_refusal vmsc_mm_why_apart(const struct vmsc_mm *mm, const struct vmsc_vma *prev, const struct vmsc_vma *next,
+				    uint64_t *flag_bits);
+
+/* The invariants: sorted, disjoint, aligned, counts right. 0 or -EINVAL with *what set to a sentence. */
+int vmsc_mm_validate(const struct vmsc_mm *mm, const char **what) VMSC_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ask.c - before which call must the kernel be asked whether a VMA has anonymous pages? Before one whose
+ * result hangs on it, and before one that takes the evidence away. Every question costs the program time, so
+ * as few as possible.
+ */
+#include "internal.h"
+
+struct asks {
+	struct vmsc_range *ranges;
+	size_t nr, max;
+};
+
+static void ask(struct asks *asks, const struct vmsc_node *node)
+{
+	if (!node || !vmsc_anon_unknown(node))
+		return;
+	for (size_t i = asks->nr < asks->max ? asks->nr : asks->max; i > 0; i--) {
+		if (asks->ranges[i - 1].start == node->vma.start)
+			return;
+	}
+	if (asks->nr < asks->max)
+		asks->ranges[asks->nr] = (struct vmsc_range){node->vma.start, node->vma.end};
+	asks->nr++;
+}
+
+/* VMAs of which a part goes and a part stays: pages in the part that goes are evidence for the other one. */
+static void ask_cut(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
+{
+	const struct vmsc_node *first = vmsc_tree_find(mm, start), *last = vmsc_tree_find(mm, end - 1);
+
+	if (first && first->vma.start < start)
+		ask(asks, first);
+	if (last && last->vma.start < end && last->vma.end > end)
+		ask(asks, last);
+}
+
+static void ask_all(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
+{
+	for (const struct vmsc_node *node = vmsc_tree_find(mm, start); node && node->vma.start < end;
+	     node = node->next)
+		ask(asks, node);
+}
+
+/* Could the two be one but for their anon_vmas? */
+static bool is_alike(const struct vmsc_mm *mm, const struct vmsc_node *prev, const struct vmsc_node *next)
+{
+	return prev->vma.file == next->vma.file && prev->vma.policy == next->vma.policy &&
+	       prev->vma.uffd == next->vma.uffd && prev->vma.name == next->vma.name &&
+	       !((prev->vma.vm_flags ^ next->vma.vm_flags) & ~ignored_flags(mm));
+}
+
+/* A new mapping between two that are alike joins both only if their anon_vmas allow. */
+static void ask_around(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
+{
+	const struct vmsc_node *prev = vmsc_tree_prev(mm, start), *next = vmsc_tree_find(mm, end);
+
+	if (!prev || !next || prev->vma.end != start || next->vma.start != end || !is_alike(mm, prev, next))
+		return;
+	ask(asks, prev);
+	ask(asks, next);
+}
+
+/*
+ * Attributes of [start, end) change. What is split or may merge must be known; a neighbour counts only where
+ * what it meets has, or may have, an anon_vma, or where there is one on both sides.
+ */
+static void ask_modified(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
+{
+	const struct vmsc_node *first = vmsc_tree_find(mm, start), *last, *prev, *next;
+	bool faulty = false;
+
+	if (!first || first->vma.start >= end)
+		return;
+	for (last = first; last->next && last->next->vma.start < end; last = last->next)
+		;
+	for (const struct vmsc_node *node = first;; node = node->next) {
+		ask(asks, node);
+		faulty |= node->vma.anon_vma || vmsc_anon_unknown(node);
+		if (node == last)
+			break;
+	}
+	prev = first->vma.start >= start && first->prev && first->prev->vma.end == first->vma.start
+		       ? first->prev
+		       : NULL;
+	next = last->vma.end <= end && last->next && last->next->vma.start == last->vma.end ? last->next
+											    : NULL;
+	if (faulty || (prev && next)) {
+		ask(asks, prev);
+		ask(asks, next);
+	}
+}
+
+static bool is_discarding(uint64_t advice)
+{
+	return advice == 4 || advice == 8 || advice == 9 ||
+	       advice == 24; /* DONTNEED, FREE, REMOVE, …_LOCKED */
+}
+
+static bool is_flag_advice(uint64_t advice)
+{
+	return advice <= 2 || (advice >= 10 && advice <= 19);
+}
+
+static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, struct asks *asks)
+{
+	uint64_t start = call->args[0], old_len = page_align(call->args[1]),
+		 new_len = page_align(call->args[2]);
+	uint64_t end = start + old_len, new_addr = call->args[4];
+
+	if (end < start)
+		return;
+	if (call->args[3] & (MREMAP_FIXED_ | MREMAP_DONTUNMAP_)) {
+		ask_all(mm, asks, start, end);
+		if ((call->args[3] & MREMAP_FIXED_) && new_len && new_addr + new_len > new_addr) {
+			ask_cut(mm, asks, new_addr, new_addr + new_len);
+			ask(asks, vmsc_tree_prev(mm, new_addr));
+			ask(asks, vmsc_tree_find(mm, new_addr + new_len));
+		}
+	} else if (new_len < old_len) {
+		ask_cut(mm, asks, start + new_len, end);
+	} else if (new_len > old_len) {
+		const struct vmsc_node *node = vmsc_tree_find(mm, start);
+
+		ask(asks, node);
+		if (node && node->next && node->next->vma.start == start + new_len)
+			ask(asks, node->next);
+	}
+}
+
+static void ask_madvise(const struct vmsc_mm *mm, const struct vmsc_call *call, struct asks *asks)
+{
+	uint64_t start = call->args[0], end = start + page_align(call->args[1]);
+
+	if (end <= start)
+		return;
+	if (is_discarding(call->args[2]))
+		ask_all(mm, asks, start, end);
+	else if (is_flag_advice(call->args[2]))
+		ask_modified(mm, asks, start, end);
+}
+
+static void ask_mmap(const struct vmsc_mm *mm, const struct vmsc_call *call, struct asks *asks)
+{
+	uint64_t start = call->args[0], end = start + page_align(call->args[1]);
+
+	if (!(call->args[3] & (MAP_FIXED_ | MAP_FIXED_NOREPLACE_)) || end <= start)
+		return;
+	ask_cut(mm, asks, start, end);
+	ask_around(mm, asks, start, end);
+}
+
+size_t vmsc_mm_asks(const struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_range *ranges,
+		    size_t max)
+{
+	struct asks asks = {.ranges = ranges, .max = max};
+	uint64_t start = call->args[0], end = start + page_align(call->args[1]);
+
+	switch (call->nr) {
+	case NR_MMAP:
+		ask_mmap(mm, call, &asks);
+		break;
+	case NR_MUNMAP:
+	case NR_SHMDT:
+		if (end > start)
+			ask_cut(mm, &asks, start, end);
+		break;
+	case NR_BRK:
+		if (page_align(start) < page_align(mm->config.layout.brk) &&
+		    start >= mm->config.layout.start_brk)
+			ask_cut(mm, &asks, page_align(start), page_align(mm->config.layout.brk));
+		break;
+	case NR_MREMAP:
+		ask_mremap(mm, call, &asks);
+		break;
+	case NR_MADVISE:
+		ask_madvise(mm, call, &asks);
+		break;
+	case NR_MLOCK:
+	case NR_MLOCK2:
+	case NR_MUNLOCK:
+		start &= ~PAGE_MASK_;
+		end = start + page_align(call->args[1] + (call->args[0] & PAGE_MASK_));
+		/* fallthrough */
+	case NR_MPROTECT:
+	case NR_PKEY_MPROTECT:
+	case NR_MBIND:
+	case NR_SET_MEMPOLICY_HOME_NODE:
+	case NR_MSEAL:
+		if (end > start)
+			ask_modified(mm, &asks, start, end);
+		break;
+	case NR_PRCTL:
+		if (call->args[2] + page_align(call->args[3]) > call->args[2] && call->args[0] == 0x53564d41)
+			ask_modified(mm, &asks, call->args[2], call->args[2] + page_align(call->args[3]));
+		break;
+	case NR_IOCTL:
+		if (call->range_end > call->range_start)
+			ask_modified(mm, &asks, call->range_start, call->range_end);
+		break;
+	case NR_MLOCKALL:
+	case NR_MUNLOCKALL:
+	case NR_FORK:
+		ask_all(mm, &asks, 0, UINT64_MAX);
+		break;
+	case NR_CLONE:
+		if (!(call->args[0] & 0x100)) /* CLONE_VM */
+			ask_all(mm, &asks, 0, UINT64_MAX);
+		break;
+	default:
+		break;
+	}
+	return asks.nr;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h - what the files of the model share: the VMA as a tree node, the mm, one merge attempt, and the
+ * private prototypes by file.
+ *
+ * Every operation of the kernel that is modelled here is written against these few primitives: set_range,
+ * set_flags, insert, erase (mm.c, which keep the counters right), merge (merge.c), split (split.c) and unmap
+ * (unmap.c).
+ */
+#ifndef VMSC_MODEL_INTERNAL_H
+#define VMSC_MODEL_INTERNAL_H
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "vmascope/model.h"
+
+/* clang-format off */
+enum { /* x86-64 system calls that can change an address space */
+	NR_CLOSE = 3, NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11, NR_BRK = 12, NR_IOCTL = 16, NR_MREMAP = 25,
+	NR_MADVISE = 28, NR_SHMAT = 30, NR_CLONE = 56, NR_FORK = 57, NR_SHMDT = 67, NR_MLOCK = 149, NR_MUNLOCK = 150,
+	NR_MLOCKALL = 151, NR_MUNLOCKALL = 152, NR_PRCTL = 157, NR_IO_SETUP = 206, NR_IO_DESTROY = 207,
+	NR_REMAP_FILE_PAGES = 216, NR_MBIND = 237, NR_MLOCK2 = 325, NR_PKEY_MPROTECT = 329, NR_CLONE3 = 435,
+	NR_SET_MEMPOLICY_HOME_NODE = 450, NR_MAP_SHADOW_STACK = 453, NR_MSEAL = 462,
+};
+
+enum { /* mmap flags */
+	MAP_TYPE_ = 0x0f, MAP_SHARED_ = 0x01, MAP_PRIVATE_ = 0x02, MAP_SHARED_VALIDATE_ = 0x03, MAP_DROPPABLE_ = 0x08,
+	MAP_FIXED_ = 0x10, MAP_ANONYMOUS_ = 0x20, MAP_32BIT_ = 0x40, MAP_ABOVE4G_ = 0x80, MAP_GROWSDOWN_ = 0x100,
+	MAP_LOCKED_ = 0x2000, MAP_NORESERVE_ = 0x4000, MAP_POPULATE_ = 0x8000, MAP_NONBLOCK_ = 0x10000,
+	MAP_STACK_ = 0x20000, MAP_HUGETLB_ = 0x40000, MAP_SYNC_ = 0x80000, MAP_FIXED_NOREPLACE_ = 0x100000,
+	MAP_HUGE_SHIFT_ = 26, MAP_HUGE_MASK_ = 0x3f,
+};
+
+enum { PROT_READ_ = 1, PROT_WRITE_ = 2, PROT_EXEC_ = 4, PROT_SEM_ = 8, PROT_GROWSDOWN_ = 0x01000000,
+	PROT_GROWSUP_ = 0x02000000 };
+
+enum { MREMAP_MAYMOVE_ = 1, MREMAP_FIXED_ = 2, MREMAP_DONTUNMAP_ = 4 };
+/* clang-format on */
+
+#define PAGE_MASK_  (VMSC_PAGE_SIZE - 1)
+#define LOCKED_MASK (VMSC_VM(LOCKED) | VMSC_VM(LOCKONFAULT))
+#define DATA_DEFAULT_FLAGS                                                                                   \
+	(VMSC_VM(READ) | VMSC_VM(WRITE) | VMSC_VM(MAYREAD) | VMSC_VM(MAYWRITE) | VMSC_VM(MAYEXEC))
+
+/* Ids of files that the recorder did not number (shared anonymous memory of a bare model) begin here. */
+#define FIRST_INTERNAL_FILE UINT32_C(0x80000000)
+
+/* A VMA in its place. Neighbours are linked, so that prev and next cost nothing. */
+struct vmsc_node {
+	struct vmsc_vma vma;
+	struct vmsc_node *parent, *left, *right;
+	struct vmsc_node *prev, *next;
+	uint64_t gap;	  /* the hole below: from the end of prev (or 0) to start */
+	uint64_t max_gap; /* the greatest of the subtree */
+	int height;
+	bool maybe_touched; /* was private and writable at some time: may have an anon_vma that no call showed
+			     */
+};
+
+struct vmsc_mm {
+	struct vmsc_allocator allocator;
+	struct vmsc_mm_config config;
+	struct vmsc_node *root, *first, *last;
+	struct vmsc_node
+		*spare; /* topped up before a step, so that no change fails half way; linked by next */
+	size_t nr_spare;
+	struct vmsc_file *files; /* open addressing by id, a power of two of slots; id 0 is an empty slot */
+	size_t nr_files, file_slots;
+	size_t map_count;
+	uint64_t total_vm, data_vm, locked_vm; /* pages */
+	uint64_t locked_drift; /* pages of locked_vm that no VMA has any more (DONTUNMAP_LOCKED_DRIFT) */
+	uint64_t def_flags;
+	bool merge_any; /* PR_SET_MEMORY_MERGE */
+	bool mdwe;	/* PR_SET_MDWE */
+	uint32_t next_anon_vma, next_file;
+	/* of the running step */
+	uint64_t seq;
+	bool dry;	    /* check only, change nothing */
+	bool force;	    /* the kernel is known to have accepted: change whatever the checks say */
+	bool contradiction; /* what was recorded can't be */
+	enum vmsc_hidden hidden;
+};
+
+/* One merge attempt, as the kernel's vma_merge_struct: a range with the attributes that it shall have. */
+struct vmsc_merge {
+	enum vmsc_merge_caller caller;
+	struct vmsc_node *prev, *middle, *next; /* middle: the VMA that is modified, NULL for a new range */
+	uint64_t start, end, pgoff;
+	uint64_t vm_flags;
+	uint32_t file, anon_vma, policy, uffd, name;
+	uint32_t
+		traits; /* of the VMA that is copied or modified: VMSC_VMA_FORKED, VMSC_VMA_ANON_VMA_UNSURE */
+	enum vmsc_refusal refused[2];
+	uint64_t flag_bits[2];
+	enum vmsc_hidden hidden;
+};
+
+enum { LEFT, RIGHT };
+
+/* What a modification changes; everything is set, so start from a VMA's own (vmsc_change_of). */
+struct vmsc_change {
+	uint64_t vm_flags;
+	uint32_t policy, uffd, name;
+};
+
+/* The VMAs that an unmapping has gathered; they stay in the tree until it completes. */
+struct vmsc_gather {
+	struct vmsc_node *first;
+	uint64_t start, end;
+	uint64_t vmas, pages, accounted_pages;
+	bool mm_wr_locked;
+};
+
+/* A request for a mapping on its way through do_mmap(). */
+struct vmsc_mapping {
+	uint64_t addr, len, pgoff;
+	uint64_t vm_flags;
+	uint32_t prot, flags;
+	struct vmsc_file file; /* id 0: none */
+	uint32_t traits;
+	bool fixed;
+};
+
+/* A search for a place. */
+struct vmsc_place {
+	uint64_t hint, len, pgoff;
+	uint64_t align; /* 0 or a power of two: hugetlb */
+	uint64_t low_limit;
+	uint32_t flags;	       /* MAP_32BIT, MAP_ABOVE4G, MAP_SHARED */
+	struct vmsc_file file; /* id 0: none */
+};
+
+static inline uint64_t page_align(uint64_t value)
+{
+	return (value + PAGE_MASK_) & ~PAGE_MASK_;
+}
+
+static inline bool has_rule(const struct vmsc_mm *mm, enum vmsc_rule rule)
+{
+	return vmsc_has_rule(mm->config.rules, rule);
+}
+
+static inline uint64_t pages_of(const struct vmsc_node *node)
+{
+	return (node->vma.end - node->vma.start) >> VMSC_PAGE_SHIFT;
+}
+
+static inline bool is_error(int64_t result)
+{
+	return result < 0 && result >= -4095;
+}
+
+/* Flags that do not hinder a merge. */
+static inline uint64_t ignored_flags(const struct vmsc_mm *mm)
+{
+	return VMSC_VM(SOFTDIRTY) | (has_rule(mm, VMSC_RULE_STICKY_GUARD) ? VMSC_VM(MAYBE_GUARD) : 0);
+}
+
+/* mm.c */
+int vmsc_mm_reserve(struct vmsc_mm *mm, size_t nodes) VMSC_MUST_CHECK;
+struct vmsc_node *vmsc_node_take(struct vmsc_mm *mm);
+void vmsc_node_insert(struct vmsc_mm *mm, struct vmsc_node *node, struct vmsc_node *prev);
+void vmsc_node_remove(struct vmsc_mm *mm, struct vmsc_node *node);
+void vmsc_node_set_range(struct vmsc_mm *mm, struct vmsc_node *node, uint64_t start, uint64_t end);
+void vmsc_node_set_flags(struct vmsc_mm *mm, struct vmsc_node *node, uint64_t vm_flags);
+bool vmsc_node_is_anonymous(const struct vmsc_mm *mm, const struct vmsc_node *node);
+bool vmsc_mm_may_expand(const struct vmsc_mm *mm, uint64_t vm_flags, int64_t pages);
+bool vmsc_mm_may_lock(const struct vmsc_mm *mm, uint64_t vm_flags, uint64_t bytes);
+bool vmsc_mm_can_lock(const struct vmsc_mm *mm);
+uint64_t vmsc_mm_task_size(const struct vmsc_mm *mm);
+void vmsc_outcome_hull(struct vmsc_outcome *out, uint64_t start, uint64_t end);
+
+/* file.c */
+struct vmsc_file vmsc_mm_file_of(const struct vmsc_mm *mm, uint32_t id);
+bool vmsc_file_has_close_hook(const struct vmsc_mm *mm, const struct vmsc_vma *vma);
+uint32_t vmsc_mm_fresh_file(struct vmsc_mm *mm);
+int vmsc_mm_reserve_file(struct vmsc_mm *mm) VMSC_MUST_CHECK;
+
+/* tree.c */
+void vmsc_tree_insert(struct vmsc_mm *mm, struct vmsc_node *node, struct vmsc_node *prev);
+void vmsc_tree_erase(struct vmsc_mm *mm, struct vmsc_node *node);
+void vmsc_tree_moved(struct vmsc_mm *mm, struct vmsc_node *node);
+struct vmsc_node *vmsc_tree_find(const struct vmsc_mm *mm, uint64_t addr);
+struct vmsc_node *vmsc_tree_prev(const struct vmsc_mm *mm, uint64_t addr);
+struct vmsc_node *vmsc_tree_gap_at_or_below(struct vmsc_node *node, uint64_t len);
+struct vmsc_node *vmsc_tree_gap_at_or_above(struct vmsc_node *node, uint64_t len);
+bool vmsc_tree_is_free(const struct vmsc_mm *mm, uint64_t start, uint64_t end);
+
+/* anon.c */
+bool vmsc_anon_unknown(const struct vmsc_node *node);
+void vmsc_anon_fault(struct vmsc_mm *mm, struct vmsc_node *node);
+void vmsc_anon_adopt(struct vmsc_vma *vma, uint32_t anon_vma, uint32_t traits);
+int vmsc_anon_populate(struct vmsc_mm *mm, uint64_t start, uint64_t end);
+
+/* merge.c */
+struct vmsc_node *vmsc_merge_new_vma(struct vmsc_mm *mm, struct vmsc_merge *merge);
+struct vmsc_node *vmsc_merge_modified(struct vmsc_mm *mm, struct vmsc_merge *merge);
+enum vmsc_refusal vmsc_merge_refusal(const struct vmsc_mm *mm, struct vmsc_merge *merge, int side);
+void vmsc_merge_copy(struct vmsc_merge *merge, const struct vmsc_vma *vma);
+
+/* split.c */
+struct vmsc_change vmsc_change_of(const struct vmsc_node *node);
+int vmsc_split_nolimit(struct vmsc_mm *mm, struct vmsc_node *node, uint64_t addr);
+int vmsc_modify(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t start, uint64_t end,
+		const struct vmsc_change *change);
+
+/* unmap.c */
+int vmsc_unmap_gather(struct vmsc_mm *mm, uint64_t start, uint64_t end, struct vmsc_gather *gather);
+void vmsc_unmap_complete(struct vmsc_mm *mm, struct vmsc_gather *gather);
+int vmsc_unmap(struct vmsc_mm *mm, uint64_t start, uint64_t end, bool mm_wr_locked);
+void vmsc_unmap_failed_mmap(struct vmsc_mm *mm, uint64_t start, uint64_t end);
+
+/* addr.c */
+uint64_t vmsc_place_start_gap(const struct vmsc_mm *mm, const struct vmsc_node *node);
+int64_t vmsc_place_find(const struct vmsc_mm *mm, const struct vmsc_place *place);
+
+/* mmap.c */
+int64_t vmsc_do_mmap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_mapping *mapping,
+		     struct vmsc_outcome *out);
+uint64_t vmsc_ksm_flag(const struct vmsc_mm *mm, uint64_t vm_flags);
+
+/* The operations: what the kernel answers by the rules, after changing the mm (unless it is dry). */
+typedef int64_t vmsc_op_fn(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out);
+
+vmsc_op_fn vmsc_op_mmap;				       /* mmap.c */
+vmsc_op_fn vmsc_op_map_shadow_stack, vmsc_op_remap_file_pages; /* mapcalls.c */
+vmsc_op_fn vmsc_op_io_setup, vmsc_op_io_destroy;	       /* aio.c */
+vmsc_op_fn vmsc_op_munmap;				       /* unmap.c */
+vmsc_op_fn vmsc_op_brk;					       /* brk.c */
+vmsc_op_fn vmsc_op_mprotect;				       /* protect.c */
+vmsc_op_fn vmsc_op_madvise;				       /* madvise.c */
+vmsc_op_fn vmsc_op_mlock, vmsc_op_mlockall;		       /* mlock.c */
+vmsc_op_fn vmsc_op_mremap;				       /* mremap.c */
+vmsc_op_fn vmsc_op_shmat, vmsc_op_shmdt;		       /* shm.c */
+vmsc_op_fn vmsc_op_prctl, vmsc_op_mseal;		       /* prctl.c */
+vmsc_op_fn vmsc_op_mbind, vmsc_op_home_node;		       /* policy.c */
+vmsc_op_fn vmsc_op_ioctl, vmsc_op_close;		       /* uffd.c */
+
+#endif

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mmap.c - do_mmap() and mmap_region(): the checks in the kernel's order, the vm_flags that follow from a
+ * request, and the new VMA or the merge that makes it unnecessary.
+ */
+#include "internal.h"
+
+#define ALL_MAY (VMSC_VM(MAYREAD) | VMSC_VM(MAYWRITE) | VMSC_VM(MAYEXEC))
+
+/* Bits that MAP_SHARED_VALIDATE knows (LEGACY_MAP_MASK), MAP_SYNC aside. */
+#define LEGACY_MASK                                                                                          \
+	(MAP_SHARED_ | MAP_PRIVATE_ | MAP_FIXED_ | MAP_ANONYMOUS_ | 0x800u | 0x1000u | MAP_GROWSDOWN_ |      \
+	 MAP_LOCKED_ | MAP_NORESERVE_ | MAP_POPULATE_ | MAP_NONBLOCK_ | MAP_STACK_ | MAP_HUGETLB_ |          \
+	 MAP_32BIT_ | MAP_ABOVE4G_ | (uint32_t)MAP_HUGE_MASK_ << MAP_HUGE_SHIFT_)
+
+/* ksm_vma_flags(): VM_MERGEABLE where PR_SET_MEMORY_MERGE wants it and the VMA suits. */
+uint64_t vmsc_ksm_flag(const struct vmsc_mm *mm, uint64_t vm_flags)
+{
+	uint64_t unsuitable =
+		VMSC_VM(SHARED) | VMSC_VM(MAYSHARE) | VMSC_VM_SPECIAL | VMSC_VM(HUGETLB) | VMSC_VM(DROPPABLE);
+
+	return mm->merge_any && !(vm_flags & unsuitable) ? VMSC_VM(MERGEABLE) : 0;
+}
+
+/* Since KSM_EARLY_FLAG it is set before the merge, where no old-style mmap hook follows. */
+static bool is_ksm_early(const struct vmsc_mm *mm, const struct vmsc_file *file)
+{
+	return has_rule(mm, VMSC_RULE_KSM_EARLY_FLAG) &&
+	       (!file->id || file->kind == VMSC_FILE_SHMEM || file->kind == VMSC_FILE_THP_ALIGNED);
+}
+
+static uint64_t base_flags(const struct vmsc_mm *mm, const struct vmsc_mapping *mapping)
+{
+	uint64_t vm_flags = mapping->vm_flags | mm->def_flags | ALL_MAY | (mapping->prot & 7);
+	uint32_t flags = mapping->flags;
+
+	if (flags & MAP_GROWSDOWN_)
+		vm_flags |= VMSC_VM(GROWSDOWN);
+	if (flags & MAP_LOCKED_)
+		vm_flags |= VMSC_VM(LOCKED);
+	if (flags & MAP_SYNC_)
+		vm_flags |= VMSC_VM(SYNC);
+	if ((flags & MAP_STACK_) && has_rule(mm, VMSC_RULE_MAP_STACK_NOHUGEPAGE))
+		vm_flags |= VMSC_VM(NOHUGEPAGE);
+	return vm_flags;
+}
+
+/* The part of the file checks that private mappings have too. Returns: 0 or what the kernel answers. */
+static int check_readable(struct vmsc_mapping *mapping)
+{
+	uint32_t mode = mapping->file.mode;
+
+	if (!(mode & VMSC_FILE_READ))
+		return -EACCES;
+	if (mode & VMSC_FILE_NOEXEC) {
+		if (mapping->vm_flags & VMSC_VM(EXEC))
+			return -EPERM;
+		mapping->vm_flags &= ~VMSC_VM(MAYEXEC);
+	}
+	if (mode & VMSC_FILE_NO_MMAP)
+		return -ENODEV;
+	if (mapping->vm_flags & (VMSC_VM(GROWSDOWN)))
+		return -EINVAL;
+	return 0;
+}
+
+static int check_shared_file(const struct vmsc_mm *mm, struct vmsc_mapping *mapping)
+{
+	uint32_t type = mapping->flags & MAP_TYPE_, mode = mapping->file.mode;
+
+	if (mode & VMSC_FILE_SEAL_WRITE) {
+		if (mapping->prot & PROT_WRITE_)
+			return -EPERM;
+		if (has_rule(mm, VMSC_RULE_MEMFD_SEAL_READ_ONLY))
+			mapping->vm_flags &= ~VMSC_VM(MAYWRITE);
+	}
+	if (type == MAP_SHARED_)
+		mapping->flags &= LEGACY_MASK;
+	if (mapping->flags & ~(uint32_t)LEGACY_MASK)
+		return -EOPNOTSUPP;
+	if ((mapping->prot & PROT_WRITE_) && !(mode & VMSC_FILE_WRITE))
+		return -EACCES;
+	mapping->vm_flags |= VMSC_VM(SHARED) | VMSC_VM(MAYSHARE);
+	if (!(mode & VMSC_FILE_WRITE))
+		mapping->vm_flags &= ~(VMSC_VM(MAYWRITE) | VMSC_VM(SHARED));
+	return check_readable(mapping);
+}
+
+static int check_file(const struct vmsc_mm *mm, struct vmsc_mapping *mapping)
+{
+	switch (mapping->flags & MAP_TYPE_) {
+	case MAP_SHARED_:
+	case MAP_SHARED_VALIDATE_:
+		return check_shared_file(mm, mapping);
+	case MAP_PRIVATE_:
+		return check_readable(mapping);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int check_anonymous(const struct vmsc_mm *mm, struct vmsc_mapping *mapping)
+{
+	switch (mapping->flags & MAP_TYPE_) {
+	case MAP_SHARED_:
+		if (mapping->vm_flags & VMSC_VM(GROWSDOWN))
+			return -EINVAL;
+		mapping->pgoff = 0;
+		mapping->vm_flags |= VMSC_VM(SHARED) | VMSC_VM(MAYSHARE);
+		return 0;
+	case MAP_DROPPABLE_:
+		if (!has_rule(mm, VMSC_RULE_DROPPABLE))
+			return -EINVAL;
+		if (mapping->vm_flags & (VMSC_VM(GROWSDOWN) | VMSC_VM(LOCKED)))
+			return -EINVAL;
+		if (mapping->flags & MAP_HUGETLB_)
+			return -EINVAL;
+		mapping->vm_flags |=
+			VMSC_VM(DROPPABLE) | VMSC_VM(NORESERVE) | VMSC_VM(WIPEONFORK) | VMSC_VM(DONTDUMP);
+		return 0;
+	case MAP_PRIVATE_:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static bool is_file_backed(const struct vmsc_mapping *mapping)
+{
+	return mapping->file.id &&
+	       (!(mapping->flags & MAP_ANONYMOUS_) || mapping->file.kind == VMSC_FILE_HUGETLB);
+}
+
+/* Everything that depends on flags and file only. Returns: 0 with vm_flags and pgoff computed, or the
+ * kernel's errno. */
+static int check_flags(const struct vmsc_mm *mm, struct vmsc_mapping *mapping)
+{
+	bool hugetlb = mapping->file.kind == VMSC_FILE_HUGETLB;
+	int err;
+
+	mapping->vm_flags = base_flags(mm, mapping);
+	if (!mm->force) {
+		if ((mapping->flags & MAP_LOCKED_) && !vmsc_mm_can_lock(mm))
+			return -EPERM;
+		if (!vmsc_mm_may_lock(mm, mapping->vm_flags, mapping->len))
+			return -EAGAIN;
+	}
+	err = is_file_backed(mapping) ? check_file(mm, mapping) : check_anonymous(mm, mapping);
+	if (err && !mm->force)
+		return err;
+	if (((mapping->flags & MAP_NORESERVE_) && mm->config.limits.overcommit != 2) || hugetlb)
+		mapping->vm_flags |= VMSC_VM(NORESERVE);
+	if (mm->mdwe && !mm->force && (mapping->vm_flags & VMSC_VM(WRITE)) &&
+	    (mapping->vm_flags & VMSC_VM(EXEC)))
+		return -EACCES;
+	return 0;
+}
+
+static void fill_merge(struct vmsc_merge *merge, const struct vmsc_mm *mm, const struct vmsc_mapping *mapping)
+{
+	merge->start = mapping->addr;
+	merge->end = mapping->addr + mapping->len;
+	merge->pgoff = mapping->pgoff;
+	merge->vm_flags = mapping->vm_flags;
+	merge->file = mapping->file.id;
+	merge->prev = vmsc_tree_prev(mm, mapping->addr);
+	merge->next = vmsc_tree_find(mm, mapping->addr + mapping->len);
+}
+
+/* What the mmap hook of the file's driver adds to vm_flags. */
+static uint64_t driver_flags(const struct vmsc_mm *mm, const struct vmsc_mapping *mapping)
+{
+	const struct vmsc_file *file = &mapping->file;
+	uint64_t vm_flags = mapping->vm_flags;
+
+	if (file->kind == VMSC_FILE_HUGETLB)
+		vm_flags |= VMSC_VM(HUGETLB) | VMSC_VM(DONTEXPAND);
+	else if (file->kind == VMSC_FILE_OTHER)
+		vm_flags |= file->learned_flags;
+	if ((file->mode & VMSC_FILE_SEAL_WRITE) && (vm_flags & VMSC_VM(SHARED)) &&
+	    !has_rule(mm, VMSC_RULE_MEMFD_SEAL_READ_ONLY))
+		vm_flags &= ~VMSC_VM(MAYWRITE);
+	return vm_flags;
+}
+
+static struct vmsc_node *new_vma(struct vmsc_mm *mm, const struct vmsc_mapping *mapping)
+{
+	struct vmsc_node *node = vmsc_node_take(mm);
+
+	node->vma = (struct vmsc_vma){
+		.start = mapping->addr,
+		.end = mapping->addr + mapping->len,
+		.vm_flags = mapping->vm_flags,
+		.pgoff = mapping->pgoff,
+		.born = mm->seq,
+		.file = mapping->file.id,
+		.traits = mapping->traits,
+	};
+	if (node->vma.vm_flags & (VMSC_VM_SPECIAL | VMSC_VM(HUGETLB)))
+		node->vma.vm_flags &= ~LOCKED_MASK;
+	vmsc_node_insert(mm, node, vmsc_tree_prev(mm, mapping->addr));
+	return node;
+}
+
+/*
+ * The range is free now: merge, else make a VMA, asking the driver and, by release, trying once more with the
+ * flags that the driver left. Returns: the VMA that holds the range.
+ */
+static struct vmsc_node *map_range(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
+{
+	struct vmsc_merge merge = {.caller = VMSC_MERGE_BY_MMAP_REGION};
+	struct vmsc_node *node;
+	uint64_t vm_flags;
+
+	if (is_ksm_early(mm, &mapping->file))
+		mapping->vm_flags |= vmsc_ksm_flag(mm, mapping->vm_flags);
+	fill_merge(&merge, mm, mapping);
+	node = vmsc_merge_new_vma(mm, &merge);
+	if (node)
+		return node;
+	vm_flags = driver_flags(mm, mapping);
+	if (vm_flags != mapping->vm_flags) {
+		mapping->vm_flags = vm_flags;
+		merge = (struct vmsc_merge){.caller = VMSC_MERGE_BY_MMAP_RETRY};
+		fill_merge(&merge, mm, mapping);
+		if (has_rule(mm, VMSC_RULE_MMAP_RETRY_MERGE) && merge.prev)
+			node = vmsc_merge_new_vma(mm, &merge);
+		if (node)
+			return node;
+	}
+	mapping->vm_flags |= vmsc_ksm_flag(mm, mapping->vm_flags);
+	return new_vma(mm, mapping);
+}
+
+/*
+ * mmap_region(). Returns: the address or what the kernel answers. Where the old mappings go first (before
+ * MMAP_FAIL_KEEPS_OLD) the limits are looked at before that, so neither way loses them for a limit.
+ */
+static int64_t mmap_region(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
+{
+	uint64_t end = mapping->addr + mapping->len;
+	bool splits_first = has_rule(mm, VMSC_RULE_MMAP_FAIL_KEEPS_OLD), dry = mm->dry;
+	struct vmsc_gather gather;
+	struct vmsc_node *node;
+	int err;
+
+	if (!splits_first) { /* sum up without a change */
+		mm->dry = true;
+		err = vmsc_unmap_gather(mm, mapping->addr, end, &gather);
+		mm->dry = dry;
+		if (!err && !mm->force &&
+		    !vmsc_mm_may_expand(mm, mapping->vm_flags,
+					(int64_t)(mapping->len >> VMSC_PAGE_SHIFT) - (int64_t)gather.pages))
+			return -ENOMEM;
+	}
+	err = vmsc_unmap_gather(mm, mapping->addr, end, &gather);
+	if (err)
+		return splits_first || has_rule(mm, VMSC_RULE_MSEAL) ? err : -ENOMEM;
+	if (splits_first && !mm->force &&
+	    !vmsc_mm_may_expand(mm, mapping->vm_flags,
+				(int64_t)(mapping->len >> VMSC_PAGE_SHIFT) - (int64_t)gather.pages))
+		return -ENOMEM;
+	if (mm->dry)
+		return (int64_t)mapping->addr;
+	vmsc_unmap_complete(mm, &gather);
+	if (mapping->file.kind != VMSC_FILE_HUGETLB &&
+	    (mapping->vm_flags & (VMSC_VM(NORESERVE) | VMSC_VM(SHARED) | VMSC_VM(WRITE))) == VMSC_VM(WRITE))
+		mapping->vm_flags |= VMSC_VM(ACCOUNT);
+	node = map_range(mm, mapping);
+	if (has_rule(mm, VMSC_RULE_SOFT_DIRTY))
+		vmsc_node_set_flags(mm, node, node->vma.vm_flags | VMSC_VM(SOFTDIRTY));
+	return (int64_t)mapping->addr;
+}
+
+/* MAP_FIXED: the address must be one. Returns: 0 or what the kernel answers. */
+static int check_fixed(struct vmsc_mm *mm, const struct vmsc_mapping *mapping)
+{
+	uint64_t task_size = vmsc_mm_task_size(mm), huge = mapping->file.huge_page_size;
+
+	if (mapping->file.kind == VMSC_FILE_HUGETLB && huge && (mapping->addr & (huge - 1)))
+		return -EINVAL;
+	if (mapping->len > task_size || mapping->addr > task_size - mapping->len)
+		return -ENOMEM;
+	if (mapping->addr & PAGE_MASK_)
+		return -EINVAL;
+	if (mapping->addr < mm->config.limits.mmap_min_addr && !mm->force) {
+		mm->hidden = VMSC_HIDDEN_ADDRESS; /* CAP_SYS_RAWIO may do it */
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* The kernel's choice of an address, or its recorded one. Returns: 0 with mapping->addr set, or an errno. */
+static int choose_address(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_mapping *mapping,
+			  struct vmsc_outcome *out)
+{
+	struct vmsc_place place = {.hint = mapping->addr,
+				   .len = mapping->len,
+				   .pgoff = mapping->pgoff,
+				   .flags = mapping->flags,
+				   .file = mapping->file};
+	int64_t found;
+
+	if (mapping->file.kind == VMSC_FILE_HUGETLB)
+		place.align = mapping->file.huge_page_size ? mapping->file.huge_page_size : VMSC_PMD_SIZE;
+	found = vmsc_place_find(mm, &place);
+	out->address_asked = true;
+	out->address_predicted = is_error(found) ? 0 : (uint64_t)found;
+	if (call->has_result && !is_error(call->result)) {
+		uint64_t addr = (uint64_t)call->result, task_size = vmsc_mm_task_size(mm);
+
+		if ((addr & PAGE_MASK_) || mapping->len > task_size || addr > task_size - mapping->len)
+			return -EINVAL;
+		if (!vmsc_tree_is_free(mm, addr, addr + mapping->len))
+			mm->contradiction = true;
+		mapping->addr = addr;
+		return 0;
+	}
+	if (!found)
+		mm->hidden = VMSC_HIDDEN_ADDRESS;
+	mapping->addr = (uint64_t)found;
+	return is_error(found) ? (int)found : found ? 0 : -ENOMEM;
+}
+
+/* Rounds a hint as round_hint_to_min() does. */
+static uint64_t round_hint(const struct vmsc_mm *mm, uint64_t hint)
+{
+	hint &= ~PAGE_MASK_;
+	if (hint && hint < mm->config.limits.mmap_min_addr)
+		hint = page_align(mm->config.limits.mmap_min_addr);
+	return hint;
+}
+
+/*
+ * do_mmap(), and mm_populate() behind it. The checks come in the kernel's order; nothing is changed before
+ * the last has passed. Returns: the address, or the kernel's negative errno.
+ */
+int64_t vmsc_do_mmap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_mapping *mapping,
+		     struct vmsc_outcome *out)
+{
+	bool populate, private_anonymous;
+	int64_t ret;
+	int err;
+
+	if (!mapping->len)
+		return -EINVAL;
+	if (mapping->flags & MAP_FIXED_NOREPLACE_)
+		mapping->fixed = true;
+	if (!mapping->fixed)
+		mapping->addr = round_hint(mm, mapping->addr);
+	mapping->len = page_align(mapping->len);
+	if (!mapping->len)
+		return -ENOMEM;
+	if (mapping->pgoff + (mapping->len >> VMSC_PAGE_SHIFT) < mapping->pgoff)
+		return -EOVERFLOW;
+	if (mm->map_count > mm->config.limits.max_map_count && !mm->force)
+		return -ENOMEM;
+	err = mapping->fixed ? check_fixed(mm, mapping) : choose_address(mm, call, mapping, out);
+	if (err)
+		return err;
+	if ((mapping->flags & MAP_FIXED_NOREPLACE_) && !mm->force &&
+	    !vmsc_tree_is_free(mm, mapping->addr, mapping->addr + mapping->len))
+		return -EEXIST;
+	private_anonymous = !is_file_backed(mapping) && (mapping->flags & MAP_TYPE_) != MAP_SHARED_;
+	populate = (mapping->flags & (MAP_POPULATE_ | MAP_NONBLOCK_)) == MAP_POPULATE_;
+	err = check_flags(mm, mapping);
+	if (err)
+		return err;
+	if (private_anonymous)
+		mapping->pgoff = mapping->addr >> VMSC_PAGE_SHIFT;
+	vmsc_outcome_hull(out, mapping->addr, mapping->addr + mapping->len);
+	populate |= (mapping->vm_flags & LOCKED_MASK) == VMSC_VM(LOCKED);
+	ret = mmap_region(mm, mapping);
+	if (!is_error(ret) && !mm->dry && populate)
+		(void)vmsc_anon_populate(mm, mapping->addr, mapping->addr + mapping->len);
+	return ret;
+}
+
+/* The file behind an anonymous request that has one: shared memory and huge pages. */
+static void make_implicit_file(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_mapping *mapping)
+{
+	uint32_t shift = (mapping->flags >> MAP_HUGE_SHIFT_) & MAP_HUGE_MASK_;
+	bool huge = mapping->flags & MAP_HUGETLB_;
+
+	mapping->file = (struct vmsc_file){.kind = VMSC_FILE_PLAIN};
+	if (!huge && (mapping->flags & MAP_TYPE_) != MAP_SHARED_)
+		return;
+	mapping->file.id = call->file ? call->file : vmsc_mm_fresh_file(mm);
+	mapping->file.mode = VMSC_FILE_READ | VMSC_FILE_WRITE;
+	mapping->file.kind = VMSC_FILE_SHMEM;
+	if (huge) {
+		mapping->file.kind = VMSC_FILE_HUGETLB;
+		mapping->file.huge_page_size = shift ? UINT64_C(1) << shift : VMSC_PMD_SIZE;
+		mapping->len = (mapping->len + mapping->file.huge_page_size - 1) &
+			       ~(mapping->file.huge_page_size - 1);
+	}
+	if (!mm->dry && !vmsc_mm_file(mm, mapping->file.id))
+		(void)!vmsc_mm_set_file(mm, &mapping->file); /* room was made before the step */
+}
+
+int64_t vmsc_op_mmap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
+{
+	struct vmsc_mapping mapping = {.addr = call->args[0],
+				       .len = call->args[1],
+				       .prot = (uint32_t)call->args[2],
+				       .flags = (uint32_t)call->args[3],
+				       .pgoff = call->args[5] >> VMSC_PAGE_SHIFT};
+	int64_t ret;
+
+	mapping.fixed = mapping.flags & MAP_FIXED_;
+	if (call->args[5] & PAGE_MASK_)
+		return -EINVAL;
+	if (mapping.flags & MAP_ANONYMOUS_) {
+		make_implicit_file(mm, call, &mapping);
+	} else {
+		if (!call->file && !mm->force)
+			return -EBADF;
+		mapping.file = vmsc_mm_file_of(mm, call->file ? call->file : vmsc_mm_fresh_file(mm));
+		if (mapping.file.kind == VMSC_FILE_HUGETLB) {
+			uint64_t huge =
+				mapping.file.huge_page_size ? mapping.file.huge_page_size : VMSC_PMD_SIZE;
+
+			mapping.len = (mapping.len + huge - 1) & ~(huge - 1);
+		} else if ((mapping.flags & MAP_HUGETLB_) && !mm->force) {
+			return -EINVAL;
+		}
+	}
+	ret = vmsc_do_mmap(mm, call, &mapping, out);
+	if (mm->dry && !is_error(ret) && mapping.fixed && mapping.file.kind == VMSC_FILE_OTHER &&
+	    mapping.file.id)
+		vmsc_unmap_failed_mmap(mm, mapping.addr, mapping.addr + mapping.len);
+	return ret;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mremap.c - shrink, grow in place, move: do_mremap(), move_vma(), copy_vma(). A move is a copy that may
+ * merge at its destination, followed by an unmapping of the source, which by then may be a part of the copy.
+ */
+#include "internal.h"
+
+struct remap {
+	const struct vmsc_call *call;
+	struct vmsc_outcome *out;
+	uint64_t addr, old_len, new_len, new_addr;
+	uint32_t flags;
+};
+
+static bool implies_new_addr(const struct remap *remap)
+{
+	return remap->flags & (MREMAP_FIXED_ | MREMAP_DONTUNMAP_);
+}
+
+/* Checks that need no VMA. Returns: 0 or what the kernel answers. */
+static int check_params(const struct vmsc_mm *mm, const struct remap *remap)
+{
+	uint64_t task_size = vmsc_mm_task_size(mm);
+
+	if (remap->flags & ~(uint32_t)(MREMAP_MAYMOVE_ | MREMAP_FIXED_ | MREMAP_DONTUNMAP_))
+		return -EINVAL;
+	if ((remap->addr & PAGE_MASK_) || !remap->new_len || remap->new_len > task_size)
+		return -EINVAL;
+	if (remap->addr + remap->old_len < remap->addr || remap->addr + remap->new_len < remap->addr)
+		return -EINVAL;
+	if (!implies_new_addr(remap))
+		return 0;
+	if (remap->new_addr > task_size - remap->new_len || (remap->new_addr & PAGE_MASK_))
+		return -EINVAL;
+	if (!(remap->flags & MREMAP_MAYMOVE_))
+		return -EINVAL;
+	if ((remap->flags & MREMAP_DONTUNMAP_) && remap->old_len != remap->new_len)
+		return -EINVAL;
+	if (remap->addr + remap->old_len > remap->new_addr && remap->new_addr + remap->new_len > remap->addr)
+		return -EINVAL;
+	if (!mm->force && mm->map_count + 2 + 3 >= mm->config.limits.max_map_count)
+		return -ENOMEM;
+	return 0;
+}
+
+/* Checks of the VMA at remap->addr. Returns: 0 or what the kernel answers. */
+static int check_vma(const struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *node)
+{
+	uint64_t vm_flags = node->vma.vm_flags, delta;
+
+	if (mm->force)
+		return 0;
+	if (vm_flags & VMSC_VM(SEALED))
+		return -EPERM;
+	if ((vm_flags & VMSC_VM(HUGETLB)) && remap->new_len > remap->old_len)
+		return -EINVAL;
+	if (remap->new_len <= remap->old_len && !implies_new_addr(remap))
+		return 0;
+	if (!remap->old_len && !(vm_flags & (VMSC_VM(SHARED) | VMSC_VM(MAYSHARE))))
+		return -EINVAL;
+	if ((remap->flags & MREMAP_DONTUNMAP_) && (vm_flags & (VMSC_VM(DONTEXPAND) | VMSC_VM(PFNMAP))))
+		return -EINVAL;
+	if (remap->old_len > node->vma.end - remap->addr)
+		return -EFAULT;
+	if (remap->new_len <= remap->old_len)
+		return 0;
+	if (vm_flags & (VMSC_VM(DONTEXPAND) | VMSC_VM(PFNMAP)))
+		return -EFAULT;
+	delta = remap->new_len - remap->old_len;
+	if (!vmsc_mm_may_lock(mm, vm_flags, delta))
+		return -EAGAIN;
+	if (!vmsc_mm_may_expand(mm, vm_flags, (int64_t)(delta >> VMSC_PAGE_SHIFT)))
+		return -ENOMEM;
+	return 0;
+}
+
+/*
+ * copy_vma(): the source's attributes at the destination, merged with what is there or as a VMA of their own.
+ * Unfaulted anonymous memory forgets where it came from. Returns: the VMA that holds the copy.
+ */
+static struct vmsc_node *copy_vma(struct vmsc_mm *mm, const struct vmsc_node *source, uint64_t addr,
+				  uint64_t new_addr, uint64_t new_len)
+{
+	struct vmsc_merge merge = {.caller = VMSC_MERGE_BY_COPY_VMA, .start = new_addr};
+	bool maybe_touched = source->maybe_touched;
+	struct vmsc_vma copy = source->vma;
+	struct vmsc_node *node;
+
+	copy.start = new_addr;
+	copy.end = new_addr + new_len;
+	copy.pgoff += (addr - source->vma.start) >> VMSC_PAGE_SHIFT;
+	copy.born = mm->seq;
+	if (!copy.anon_vma && vmsc_node_is_anonymous(mm, source))
+		copy.pgoff = new_addr >> VMSC_PAGE_SHIFT;
+	vmsc_merge_copy(&merge, &copy);
+	merge.end = copy.end;
+	merge.pgoff = copy.pgoff;
+	merge.prev = vmsc_tree_prev(mm, new_addr);
+	merge.next = vmsc_tree_find(mm, copy.end);
+	node = vmsc_merge_new_vma(mm, &merge);
+	if (!node) {
+		node = vmsc_node_take(mm);
+		node->vma = copy;
+		vmsc_node_insert(mm, node, vmsc_tree_prev(mm, new_addr));
+	}
+	node->maybe_touched |= maybe_touched;
+	if (node->vma.uffd) { /* without UFFD_FEATURE_EVENT_REMAP the context stays behind */
+		vmsc_node_set_flags(mm, node, node->vma.vm_flags & ~VMSC_VM_UFFD);
+		node->vma.uffd = 0;
+	}
+	return node;
+}
+
+/* dontunmap_complete(): the source stays, empty; if the range was all of it, also without its anon_vma. */
+static void keep_source(struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *copy)
+{
+	struct vmsc_node *source = vmsc_tree_find(mm, remap->addr);
+	uint64_t vm_flags;
+
+	if (!source)
+		return;
+	vm_flags = source->vma.vm_flags;
+	if ((vm_flags & VMSC_VM(LOCKED)) && has_rule(mm, VMSC_RULE_DONTUNMAP_LOCKED_DRIFT))
+		mm->locked_drift += pages_of(source);
+	if (has_rule(mm, VMSC_RULE_DONTUNMAP_CLEARS_ACCOUNT))
+		vm_flags &= ~VMSC_VM(ACCOUNT);
+	vmsc_node_set_flags(mm, source, vm_flags & ~LOCKED_MASK);
+	if (source != copy && source->vma.start == remap->addr &&
+	    source->vma.end == remap->addr + remap->old_len) {
+		vmsc_anon_adopt(&source->vma, 0, 0);
+		source->maybe_touched = false; /* its page tables went with the copy */
+		vmsc_node_set_flags(mm, source, source->vma.vm_flags);
+	}
+}
+
+/* move_vma(). Returns: the new address, or what the kernel answers. */
+static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t new_addr)
+{
+	const struct vmsc_node *source = vmsc_tree_find(mm, remap->addr), *copy;
+	uint64_t end = remap->addr + remap->old_len;
+
+	if (!source || source->vma.start > remap->addr)
+		return -EFAULT;
+	if (!mm->force) {
+		if (mm->map_count + 3 >= mm->config.limits.max_map_count)
+			return -ENOMEM;
+		if ((source->vma.traits & VMSC_VMA_SPECIAL_MAPPING) &&
+		    (source->vma.start != remap->addr || source->vma.end != end))
+			return -EINVAL;
+	}
+	if (mm->dry)
+		return (int64_t)new_addr;
+	vmsc_outcome_hull(remap->out, new_addr, new_addr + remap->new_len);
+	vmsc_outcome_hull(remap->out, remap->addr, end);
+	copy = copy_vma(mm, source, remap->addr, new_addr, remap->new_len);
+	if (remap->flags & MREMAP_DONTUNMAP_)
+		keep_source(mm, remap, copy);
+	else if (remap->old_len)
+		(void)vmsc_unmap(mm, remap->addr, end, true);
+	if (remap->new_len > remap->old_len && (copy->vma.vm_flags & VMSC_VM(LOCKED)))
+		(void)vmsc_anon_populate(mm, new_addr + remap->old_len, new_addr + remap->new_len);
+	return (int64_t)new_addr;
+}
+
+/* The place of a move without MREMAP_FIXED: the recorded one, else the kernel's choice. */
+static int64_t choose_new_addr(struct vmsc_mm *mm, const struct remap *remap)
+{
+	const struct vmsc_node *node = vmsc_tree_find(mm, remap->addr);
+	struct vmsc_place place = {.hint = remap->flags & MREMAP_DONTUNMAP_ ? remap->new_addr : 0,
+				   .len = remap->new_len,
+				   .flags = node->vma.vm_flags & VMSC_VM(MAYSHARE) ? MAP_SHARED_ : 0,
+				   .file = vmsc_mm_file_of(mm, node->vma.file)};
+	int64_t found;
+
+	place.pgoff = node->vma.pgoff + ((remap->addr - node->vma.start) >> VMSC_PAGE_SHIFT);
+	if (place.file.kind == VMSC_FILE_HUGETLB)
+		place.align = place.file.huge_page_size ? place.file.huge_page_size : VMSC_PMD_SIZE;
+	found = vmsc_place_find(mm, &place);
+	remap->out->address_asked = true;
+	remap->out->address_predicted = is_error(found) ? 0 : (uint64_t)found;
+	if (remap->call->has_result && !is_error(remap->call->result)) {
+		uint64_t addr = (uint64_t)remap->call->result, task_size = vmsc_mm_task_size(mm);
+
+		if ((addr & PAGE_MASK_) || addr > task_size - remap->new_len)
+			return -EINVAL;
+		if (!vmsc_tree_is_free(mm, addr, addr + remap->new_len)) {
+			mm->contradiction = true;
+			return -EINVAL;
+		}
+		return (int64_t)addr;
+	}
+	if (!found)
+		mm->hidden = VMSC_HIDDEN_ADDRESS;
+	return found ? found : -ENOMEM;
+}
+
+/* mremap_to() of one VMA. Returns: the new address, or what the kernel answers. */
+static int64_t remap_to(struct vmsc_mm *mm, struct remap *remap)
+{
+	const struct vmsc_node *node;
+	int64_t new_addr = (int64_t)remap->new_addr;
+	int err;
+
+	if (remap->flags & MREMAP_FIXED_) {
+		err = vmsc_unmap(mm, remap->new_addr, remap->new_addr + remap->new_len, true);
+		if (err)
+			return err;
+	}
+	if (remap->old_len > remap->new_len) {
+		err = vmsc_unmap(mm, remap->addr + remap->new_len, remap->addr + remap->old_len, true);
+		if (err)
+			return err;
+		remap->old_len = remap->new_len;
+	}
+	node = vmsc_tree_find(mm, remap->addr);
+	if (!node)
+		return -EFAULT;
+	if ((remap->flags & MREMAP_DONTUNMAP_) && !mm->force &&
+	    !vmsc_mm_may_expand(mm, node->vma.vm_flags, (int64_t)(remap->old_len >> VMSC_PAGE_SHIFT)))
+		return -ENOMEM;
+	if (!(remap->flags & MREMAP_FIXED_))
+		new_addr = choose_new_addr(mm, remap);
+	if (is_error(new_addr))
+		return new_addr;
+	return move_vma(mm, remap, (uint64_t)new_addr);
+}
+
+/* vma_expandable(): it ends where the range ends, and what follows is free. */
+static bool can_expand(const struct vmsc_mm *mm, const struct vmsc_node *node, const struct remap *remap)
+{
+	uint64_t end = remap->addr + remap->new_len;
+
+	return node->vma.end == remap->addr + remap->old_len && end <= vmsc_mm_task_size(mm) &&
+	       (!node->next || node->next->vma.start >= end);
+}
+
+/* expand_vma() in place, by a merge of the new part with the VMA itself and with next. */
+static int64_t expand(struct vmsc_mm *mm, struct vmsc_node *node, const struct remap *remap)
+{
+	struct vmsc_merge merge = {.caller = VMSC_MERGE_BY_VMA_EXPAND, .prev = node};
+	uint64_t end = remap->addr + remap->new_len, old_end = node->vma.end;
+
+	if (mm->dry)
+		return (int64_t)remap->addr;
+	merge.next = node->next;
+	vmsc_merge_copy(&merge, &node->vma);
+	merge.start = old_end;
+	merge.end = end;
+	merge.pgoff = node->vma.pgoff + pages_of(node);
+	if (!vmsc_merge_new_vma(mm, &merge)) {
+		if (merge.refused[LEFT] != VMSC_REFUSED_CLOSE_HOOK && !mm->force)
+			return -ENOMEM;
+		vmsc_node_set_range(mm, node, node->vma.start, end);
+	}
+	vmsc_outcome_hull(remap->out, old_end, end);
+	if (merge.vm_flags & VMSC_VM(LOCKED))
+		(void)vmsc_anon_populate(mm, old_end, end);
+	return (int64_t)remap->addr;
+}
+
+/* Grows without MREMAP_FIXED: in place, else somewhere else. */
+static int64_t grow(struct vmsc_mm *mm, struct vmsc_node *node, struct remap *remap)
+{
+	bool recorded = remap->call->has_result && !is_error(remap->call->result);
+	bool in_place = can_expand(mm, node, remap);
+
+	if (recorded && in_place != ((uint64_t)remap->call->result == remap->addr)) {
+		mm->contradiction = true;
+		in_place = !in_place;
+		if (in_place && (node->vma.end != remap->addr + remap->old_len ||
+				 vmsc_unmap(mm, node->vma.end, remap->addr + remap->new_len, true)))
+			return -ENOMEM;
+	}
+	if (in_place)
+		return expand(mm, node, remap);
+	if (!(remap->flags & MREMAP_MAYMOVE_) && !mm->force)
+		return -ENOMEM;
+	return remap_to(mm, remap);
+}
+
+/* remap_move(): every VMA in the range, keeping the distances between them. */
+static int64_t move_range(struct vmsc_mm *mm, const struct remap *whole)
+{
+	uint64_t end = whole->addr + whole->old_len, target = whole->new_addr, last_end = whole->addr;
+	const struct vmsc_node *node = vmsc_tree_find(mm, whole->addr);
+	int64_t first = -EFAULT;
+
+	while (node && node->vma.start < end) {
+		struct remap part = *whole;
+		uint64_t until = node->vma.end < end ? node->vma.end : end;
+		bool armed = node->vma.uffd;
+		int64_t ret;
+
+		if (node->vma.start > last_end && first == -EFAULT)
+			return -EFAULT;
+		if (armed && (first != -EFAULT || node->vma.end < end))
+			return -EFAULT;
+		part.addr = node->vma.start > last_end ? node->vma.start : last_end;
+		part.old_len = part.new_len = until - part.addr;
+		part.new_addr = target + (part.addr - last_end);
+		ret = check_vma(mm, &part, node);
+		if (!ret)
+			ret = remap_to(mm, &part);
+		if (is_error(ret))
+			return ret;
+		if (first == -EFAULT)
+			first = ret;
+		target = part.new_addr + part.new_len;
+		last_end = until;
+		node = vmsc_tree_find(mm, until);
+	}
+	return first;
+}
+
+static int64_t remap_one(struct vmsc_mm *mm, struct remap *remap)
+{
+	struct vmsc_node *node = vmsc_tree_find(mm, remap->addr);
+	bool old_order = (remap->flags & MREMAP_FIXED_) && !has_rule(mm, VMSC_RULE_MREMAP_MULTI);
+	int err;
+
+	if (!node || node->vma.start > remap->addr)
+		return -EFAULT;
+	err = check_vma(mm, remap, node);
+	if (err == -EFAULT && old_order && !mm->dry)
+		(void)vmsc_unmap(mm, remap->new_addr, remap->new_addr + remap->new_len, true);
+	if (err)
+		return err;
+	if (implies_new_addr(remap))
+		return remap_to(mm, remap);
+	if (remap->new_len > remap->old_len)
+		return grow(mm, node, remap);
+	if (remap->new_len < remap->old_len) {
+		vmsc_outcome_hull(remap->out, remap->addr + remap->new_len, remap->addr + remap->old_len);
+		err = vmsc_unmap(mm, remap->addr + remap->new_len, remap->addr + remap->old_len, false);
+		if (err)
+			return err;
+	}
+	return (int64_t)remap->addr;
+}
+
+int64_t vmsc_op_mremap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
+{
+	struct remap remap = {.call = call,
+			      .out = out,
+			      .addr = call->args[0],
+			      .old_len = page_align(call->args[1]),
+			      .new_len = page_align(call->args[2]),
+			      .new_addr = call->args[4],
+			      .flags = (uint32_t)call->args[3]};
+	int err = check_params(mm, &remap);
+
+	if (err)
+		return err;
+	if ((remap.flags & MREMAP_FIXED_) && remap.old_len == remap.new_len &&
+	    has_rule(mm, VMSC_RULE_MREMAP_MULTI))
+		return move_range(mm, &remap);
+	return remap_one(mm, &remap);
+}

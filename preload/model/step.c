@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * step.c - one system call in, the kernel's answer by the rules out, and the judgement whether the recorded
+ * answer agrees.
+ */
+#include "internal.h"
+
+struct op {
+	uint16_t nr;
+	bool populates; /* fails after its work is done when memory is short */
+	bool makes_file;
+	vmsc_op_fn *run;
+};
+
+/* clang-format off */
+static const struct op ops[] = {
+	{ NR_MMAP, false, true, vmsc_op_mmap },
+	{ NR_MUNMAP, false, false, vmsc_op_munmap },
+	{ NR_MPROTECT, false, false, vmsc_op_mprotect },
+	{ NR_BRK, false, false, vmsc_op_brk },
+	{ NR_MREMAP, false, false, vmsc_op_mremap },
+	{ NR_MADVISE, false, false, vmsc_op_madvise },
+	{ NR_MLOCK, true, false, vmsc_op_mlock },
+	{ NR_MLOCK2, true, false, vmsc_op_mlock },
+	{ NR_MUNLOCK, false, false, vmsc_op_mlock },
+	{ NR_MLOCKALL, false, false, vmsc_op_mlockall },
+	{ NR_MUNLOCKALL, false, false, vmsc_op_mlockall },
+	{ NR_PKEY_MPROTECT, false, false, vmsc_op_mprotect },
+	{ NR_SHMAT, false, true, vmsc_op_shmat },
+	{ NR_SHMDT, false, false, vmsc_op_shmdt },
+	{ NR_REMAP_FILE_PAGES, false, false, vmsc_op_remap_file_pages },
+	{ NR_MAP_SHADOW_STACK, false, false, vmsc_op_map_shadow_stack },
+	{ NR_MSEAL, false, false, vmsc_op_mseal },
+	{ NR_PRCTL, false, false, vmsc_op_prctl },
+	{ NR_MBIND, false, false, vmsc_op_mbind },
+	{ NR_SET_MEMPOLICY_HOME_NODE, false, false, vmsc_op_home_node },
+	{ NR_IOCTL, false, false, vmsc_op_ioctl },
+	{ NR_CLOSE, false, false, vmsc_op_close },
+	{ NR_IO_SETUP, false, true, vmsc_op_io_setup },
+	{ NR_IO_DESTROY, false, false, vmsc_op_io_destroy },
+};
+/* clang-format on */
+
+/* No call needs more for one VMA: four splits (two of the target, two of the source), a copy, and room to
+ * spare. */
+#define NODES_PER_STEP 8
+
+static const struct op *find_op(uint16_t nr)
+{
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		if (ops[i].nr == nr)
+			return &ops[i];
+	}
+	return NULL;
+}
+
+/* mremap may copy several VMAs. */
+static size_t nodes_needed(const struct vmsc_mm *mm, const struct vmsc_call *call)
+{
+	size_t nodes = NODES_PER_STEP;
+	const struct vmsc_node *node;
+
+	if (call->nr != NR_MREMAP || !(call->args[3] & MREMAP_FIXED_))
+		return nodes;
+	for (node = vmsc_tree_find(mm, call->args[0]); node; node = node->next) {
+		if (node->vma.start - call->args[0] >= call->args[1] && node->vma.start >= call->args[0])
+			break;
+		nodes += 3;
+	}
+	return nodes;
+}
+
+/* Could the limit of map_count have to do with it? Only there does a dry run not see every refusal. */
+static bool is_near_limit(const struct vmsc_mm *mm, int64_t result)
+{
+	return (result == -ENOMEM || result == -EAGAIN) &&
+	       mm->map_count + 2 >= mm->config.limits.max_map_count;
+}
+
+/* The kernel refused: find out whether by a rule, and let happen what happens before such a refusal. */
+static int64_t run_refused(struct vmsc_mm *mm, const struct op *op, const struct vmsc_call *call,
+			   struct vmsc_outcome *out)
+{
+	bool late = op->populates && (call->result == -ENOMEM || call->result == -EAGAIN);
+	int64_t ret;
+
+	mm->dry = true;
+	ret = op->run(mm, call, out);
+	mm->dry = false;
+	if (is_error(ret) ? ret == call->result : is_near_limit(mm, call->result) || late)
+		ret = op->run(mm, call, out);
+	return ret;
+}
+
+/* The kernel did it: so must the model, if need be against its own opinion, which is returned. */
+static int64_t run_done(struct vmsc_mm *mm, const struct op *op, const struct vmsc_call *call,
+			struct vmsc_outcome *out)
+{
+	int64_t ret = op->run(mm, call, out);
+
+	if (is_error(ret)) {
+		mm->force = true;
+		(void)op->run(mm, call, out);
+		mm->force = false;
+	}
+	return ret;
+}
+
+/* Which fact that only the environment knows may lie behind a refusal that no rule demands? */
+static enum vmsc_hidden reason_of_refusal(const struct vmsc_mm *mm, const struct vmsc_call *call)
+{
+	bool driver = call->nr == NR_MMAP && !(call->args[3] & MAP_ANONYMOUS_) &&
+		      vmsc_mm_file_of(mm, call->file).kind == VMSC_FILE_OTHER;
+
+	switch (call->result) {
+	case -ENOMEM:
+	case -EINTR:
+	case -EAGAIN:
+		return VMSC_HIDDEN_MEMORY;
+	case -EINVAL:
+		if (call->nr == NR_PKEY_MPROTECT) /* which keys are allocated is not followed */
+			return VMSC_HIDDEN_DRIVER;
+		return driver ? VMSC_HIDDEN_DRIVER : VMSC_HIDDEN_NOTHING;
+	case -EACCES:
+	case -EPERM:
+	case -ENODEV:
+	case -EBADF:
+	case -ETXTBSY:
+	case -EOPNOTSUPP:
+		return driver ? VMSC_HIDDEN_DRIVER : VMSC_HIDDEN_NOTHING;
+	default:
+		return VMSC_HIDDEN_NOTHING;
+	}
+}
+
+static void judge(const struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
+{
+	bool refused = is_error(call->result), predicted_refused = is_error(out->predicted);
+
+	if (!call->has_result)
+		return;
+	if (refused && !predicted_refused) {
+		enum vmsc_hidden reason = reason_of_refusal(mm, call);
+
+		if (reason)
+			out->undetermined = reason;
+		out->wrong = !out->undetermined;
+	} else if (!refused && predicted_refused) {
+		out->wrong = out->undetermined != VMSC_HIDDEN_ADDRESS;
+	} else if (out->predicted != call->result) {
+		out->wrong = refused || !out->address_asked;
+	}
+	if (mm->contradiction)
+		out->wrong = true;
+}
+
+/* A call that ends in an address of the kernel's choice: what the model would have answered, where it knows.
+ */
+static int64_t predicted_address(const struct vmsc_call *call, const struct vmsc_outcome *out, int64_t ret)
+{
+	if (!out->address_asked || is_error(ret) || call->nr == NR_IO_SETUP || !out->address_predicted)
+		return ret;
+	return (int64_t)out->address_predicted;
+}
+
+int vmsc_mm_step(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
+{
+	const struct op *op = find_op(call->nr);
+	int64_t ret;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	out->predicted = call->has_result ? call->result : 0;
+	if (!op)
+		return 0;
+	err = vmsc_mm_reserve(mm, nodes_needed(mm, call));
+	if (!err && op->makes_file)
+		err = vmsc_mm_reserve_file(mm);
+	if (err)
+		return err;
+	mm->seq = call->seq;
+	mm->hidden = VMSC_HIDDEN_NOTHING;
+	mm->contradiction = false;
+	if (!call->has_result || op->run == vmsc_op_brk)
+		ret = op->run(mm, call, out);
+	else if (is_error(call->result))
+		ret = run_refused(mm, op, call, out);
+	else
+		ret = run_done(mm, op, call, out);
+	out->predicted = predicted_address(call, out, ret);
+	out->undetermined = mm->hidden;
+	judge(mm, call, out);
+	return 0;
+}
