@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "analysis.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "say.h"
+
+/* Makes room for one more in a table that is full at powers of two. */
+static void *grow_table(void *table, size_t nr, size_t size)
+{
+	if (nr & (nr - 1) || nr == 1)
+		return table;
+	return vmsc_grow(table, nr ? nr * 2 : 2, size);
+}
+
+#define APPEND(table, nr, value)                                                                             \
+	((table) = grow_table((table), (nr), sizeof(*(table))), (table)[(nr)++] = (value))
+
+/* --- what the replay tells --- */
+
+static const struct vmsc_seen_record *copy_seen(const struct vmsc_seen_record *seen)
+{
+	size_t size;
+	struct vmsc_seen_record *copy;
+
+	if (!seen)
+		return NULL;
+	size = vmsc_record_size(sizeof(*seen), seen->length);
+	copy = vmsc_alloc(size);
+	memcpy(copy, seen, sizeof(*seen) + seen->length);
+	return copy;
+}
+
+static void on_difference(void *ctx, const struct vmsc_difference *difference)
+{
+	struct vmsc_analysis *analysis = ctx;
+	struct vmsc_kept_difference kept = {.told = *difference, .checkpoint = analysis->nr_checkpoints};
+
+	kept.told.actual = copy_seen(difference->has_actual ? difference->actual : NULL);
+	APPEND(analysis->differences, analysis->nr_differences, kept);
+}
+
+static void on_checkpoint(void *ctx, const struct vmsc_checkpoint *checkpoint)
+{
+	struct vmsc_analysis *analysis = ctx;
+
+	APPEND(analysis->checkpoints, analysis->nr_checkpoints, *checkpoint);
+}
+
+static void on_call(void *ctx, const struct vmsc_call *call, const struct vmsc_call_record *record,
+		    const struct vmsc_outcome *outcome)
+{
+	struct vmsc_analysis *analysis = ctx;
+	struct vmsc_kept_outcome kept = {.call = call->seq, .outcome = *outcome};
+
+	(void)record;
+	if (outcome->wrong)
+		APPEND(analysis->wrong.all, analysis->wrong.nr, kept);
+	if (outcome->undetermined)
+		APPEND(analysis->undetermined.all, analysis->undetermined.nr, kept);
+}
+
+static void *take(void *ctx, size_t size)
+{
+	(void)ctx;
+	return malloc(size);
+}
+
+static void give_back(void *ctx, void *ptr, size_t size)
+{
+	(void)ctx;
+	(void)size;
+	free(ptr);
+}
+
+/* --- what the records tell --- */
+
+static void note_string(struct vmsc_analysis *analysis, const struct vmsc_string_record *record)
+{
+	struct vmsc_bytes text = {vmsc_record_tail(&record->head, sizeof(*record)), record->length};
+
+	if (record->what == VMSC_STRING_PROBLEM)
+		APPEND(analysis->problems, analysis->nr_problems, text);
+	else if (record->what && record->what < VMSC_STRING_PROBLEM)
+		analysis->strings[record->what] = text;
+}
+
+static void note_call(struct vmsc_analysis *analysis, const struct vmsc_call_record *record)
+{
+	struct vmsc_call_ref ref = {record, analysis->extra};
+
+	APPEND(analysis->calls, analysis->nr_calls, ref);
+	analysis->extra = NULL;
+}
+
+static void note_snapshot(struct vmsc_analysis *analysis, const struct vmsc_snapshot_record *record)
+{
+	analysis->gathering = record->when != VMSC_WHEN_CALL && record->when != VMSC_WHEN_UNDETERMINED;
+	if (analysis->gathering)
+		analysis->nr_last_seen = 0;
+}
+
+static void note_record(struct vmsc_analysis *analysis, const struct vmsc_record *record)
+{
+	const void *any = record;
+
+	switch (record->type) {
+	case VMSC_RECORD_STRING:
+		note_string(analysis, any);
+		break;
+	case VMSC_RECORD_LIMITS:
+		analysis->limits = any;
+		break;
+	case VMSC_RECORD_EXTRA:
+		analysis->extra = any;
+		break;
+	case VMSC_RECORD_CALL:
+		note_call(analysis, any);
+		break;
+	case VMSC_RECORD_SNAPSHOT:
+		note_snapshot(analysis, any);
+		break;
+	case VMSC_RECORD_SEEN:
+		if (analysis->gathering)
+			APPEND(analysis->last_seen, analysis->nr_last_seen, any);
+		break;
+	case VMSC_RECORD_SITE:
+		APPEND(analysis->sites, analysis->nr_sites, any);
+		break;
+	case VMSC_RECORD_END:
+		analysis->end = any;
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- the VMAs at the end --- */
+
+static const struct vmsc_seen_record *find_seen(const struct vmsc_analysis *analysis,
+						const struct vmsc_vma *vma)
+{
+	size_t low = 0, high = analysis->nr_last_seen, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (analysis->last_seen[middle]->end <= vma->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < analysis->nr_last_seen && analysis->last_seen[low]->start < vma->end)
+		return analysis->last_seen[low];
+	return NULL;
+}
+
+static void gather_vmas(struct vmsc_analysis *analysis)
+{
+	const struct vmsc_mm *mm = vmsc_replay_mm(analysis->replay);
+	struct vmsc_final_vma final, *prev;
+	uint64_t address = 0;
+
+	while (mm && vmsc_mm_find(mm, address, &final.vma)) {
+		final.seen = find_seen(analysis, &final.vma);
+		final.apart = VMSC_REFUSED_NOT_ADJACENT;
+		final.apart_bits = 0;
+		prev = analysis->nr_vmas ? &analysis->vmas[analysis->nr_vmas - 1] : NULL;
+		if (prev && prev->vma.end == final.vma.start)
+			final.apart = vmsc_mm_why_apart(mm, &prev->vma, &final.vma, &final.apart_bits);
+		APPEND(analysis->vmas, analysis->nr_vmas, final);
+		address = final.vma.end;
+		if (!address)
+			break;
+	}
+}
+
+static void walk(struct vmsc_analysis *analysis, struct vmsc_input *input)
+{
+	const struct vmsc_record *record;
+
+	while ((record = vmsc_trace_next(&input->trace))) {
+		vmsc_origins_record(analysis->origins, record, vmsc_replay_mm(analysis->replay));
+		note_record(analysis, record);
+		if (vmsc_replay_record(analysis->replay, record))
+			vmsc_out_of_memory();
+	}
+	gather_vmas(analysis);
+	vmsc_replay_finish(analysis->replay, vmsc_analysis_ended(analysis));
+	analysis->tally = vmsc_replay_tally(analysis->replay);
+	analysis->truncated = input->trace.truncated || !analysis->end;
+	analysis->damage = input->trace.truncated ? NULL : input->trace.problem;
+	analysis->damage_offset = input->trace.offset;
+}
+
+void vmsc_analysis_run(struct vmsc_analysis *analysis, struct vmsc_input *input, const vmsc_rules_t *rules)
+{
+	struct vmsc_replay_config config = {
+		.allocator = {.alloc = take, .free = give_back},
+		.rules = rules ? *rules : 0,
+		.rules_given = rules,
+		.listener = {.difference = on_difference,
+			     .checkpoint = on_checkpoint,
+			     .call = on_call,
+			     .ctx = analysis},
+	};
+
+	memset(analysis, 0, sizeof(*analysis));
+	analysis->header = (const void *)input->data;
+	analysis->origins = vmsc_origins_new();
+	analysis->replay = vmsc_replay_new(&config);
+	if (!analysis->replay)
+		vmsc_out_of_memory();
+	walk(analysis, input);
+}
+
+void vmsc_analysis_free(struct vmsc_analysis *analysis)
+{
+	size_t i;
+
+	for (i = 0; i < analysis->nr_differences; i++)
+		free((void *)analysis->differences[i].told.actual);
+	vmsc_replay_free(analysis->replay);
+	vmsc_origins_free(analysis->origins);
+	free(analysis->problems);
+	free(analysis->sites);
+	free(analysis->calls);
+	free(analysis->checkpoints);
+	free(analysis->differences);
+	free(analysis->wrong.all);
+	free(analysis->undetermined.all);
+	free(analysis->last_seen);
+	free(analysis->vmas);
+}

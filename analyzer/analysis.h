@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * analysis.h - a trace replayed, with all that a report says of it kept in tables.
+ */
+#ifndef VMSC_ANALYZER_ANALYSIS_H
+#define VMSC_ANALYZER_ANALYSIS_H
+
+#include <stdio.h>
+
+#include "input.h"
+#include "origins.h"
+
+enum vmsc_verdict { VMSC_VERDICT_MATCH, VMSC_VERDICT_DIFFER, VMSC_VERDICT_INCOMPLETE };
+
+/* Where a call stands in the trace. */
+struct vmsc_call_ref {
+	const struct vmsc_call_record *record;
+	const struct vmsc_extra_record *extra;
+};
+
+struct vmsc_kept_difference {
+	struct vmsc_difference told; /* actual is a copy */
+	size_t checkpoint;
+};
+
+/* A call whose result contradicts the rules, or that hung on a hidden fact. */
+struct vmsc_kept_outcome {
+	uint64_t call;
+	struct vmsc_outcome outcome;
+};
+
+struct vmsc_kept_outcomes {
+	struct vmsc_kept_outcome *all;
+	size_t nr;
+};
+
+/* A VMA at the end of the trace, and how it stands to the one before it. */
+struct vmsc_final_vma {
+	struct vmsc_vma vma;
+	const struct vmsc_seen_record *seen; /* in the last snapshot, NULL: not there */
+	enum vmsc_refusal apart;	     /* from the one before; NOT_ADJACENT for the first */
+	uint64_t apart_bits;
+};
+
+struct vmsc_analysis {
+	const struct vmsc_trace_header *header;
+	struct vmsc_bytes strings[VMSC_STRING_PROBLEM];
+	struct vmsc_bytes *problems;
+	size_t nr_problems;
+	const struct vmsc_limits_record *limits;
+	const struct vmsc_end_record *end; /* NULL: the trace breaks off */
+	const struct vmsc_site_record **sites;
+	size_t nr_sites;
+
+	struct vmsc_call_ref *calls; /* [seq - 1] */
+	size_t nr_calls;
+	const struct vmsc_extra_record *extra; /* for the next call */
+	struct vmsc_origins *origins;
+
+	struct vmsc_checkpoint *checkpoints;
+	size_t nr_checkpoints;
+	struct vmsc_kept_difference *differences; /* in the order of their checkpoints */
+	size_t nr_differences;
+	struct vmsc_kept_outcomes wrong, undetermined;
+
+	const struct vmsc_seen_record **last_seen; /* of the last whole snapshot, in address order */
+	size_t nr_last_seen;
+	bool gathering; /* inside a whole snapshot */
+	struct vmsc_final_vma *vmas;
+	size_t nr_vmas;
+
+	struct vmsc_replay *replay;
+	const struct vmsc_tally *tally;
+	const char *damage; /* what is wrong with the bytes */
+	size_t damage_offset;
+	bool truncated;
+};
+
+/* Walks @input from its start. With @rules the calls are stepped under those whatever the trace says. */
+void vmsc_analysis_run(struct vmsc_analysis *analysis, struct vmsc_input *input, const vmsc_rules_t *rules);
+void vmsc_analysis_free(struct vmsc_analysis *analysis);
+
+enum vmsc_verdict vmsc_analysis_verdict(const struct vmsc_analysis *analysis);
+const char *vmsc_verdict_name(enum vmsc_verdict verdict);
+/* Why a verdict is "incomplete"; NULL when it is not. */
+const char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis);
+
+/* How the process ended, also from the header of a trace without END. */
+enum vmsc_ended vmsc_analysis_ended(const struct vmsc_analysis *analysis);
+uint64_t vmsc_analysis_lost(const struct vmsc_analysis *analysis);
+
+/* The first call whose result or layout is not what the rules say; 0: none. */
+uint64_t vmsc_analysis_first_wrong(const struct vmsc_analysis *analysis);
+/* NULL: not in the trace. */
+const struct vmsc_call_ref *vmsc_analysis_call(const struct vmsc_analysis *analysis, uint64_t seq);
+/* "mmap(0x0, 8192, …)"; the caller frees it. NULL: not in the trace. */
+char *vmsc_analysis_call_text(const struct vmsc_analysis *analysis, uint64_t seq);
+/* Path or label of a VMA, as maps would show it. */
+struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
+				      const struct vmsc_final_vma *final);
+const struct vmsc_call_stack *vmsc_analysis_birth(const struct vmsc_analysis *analysis,
+						  const struct vmsc_vma *vma);
+/* A sentence on a difference; the caller frees it. */
+char *vmsc_difference_why(const struct vmsc_analysis *analysis,
+			  const struct vmsc_kept_difference *difference);
+const char *vmsc_hidden_name(enum vmsc_hidden hidden);
+/* A sentence on a wrong result: what was recorded and what the rules say; the caller frees it. */
+char *vmsc_outcome_why(const struct vmsc_analysis *analysis, const struct vmsc_kept_outcome *wrong);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "command.h"
+#include "report.h"
+#include "say.h"
+
+#define SHOWN_DIFFERENCES 100
+
+static void say_result(const struct vmsc_analysis *analysis, const char *path)
+{
+	const struct vmsc_tally *tally = analysis->tally;
+	enum vmsc_verdict verdict = vmsc_analysis_verdict(analysis);
+	const char *incomplete = vmsc_analysis_incomplete(analysis);
+
+	printf("%s: %s: %" PRIu64 " calls, %" PRIu64 " mispredicted, %" PRIu64 " outside, %" PRIu64
+	       " undetermined; %" PRIu64 " of %zu looks at maps differ\n",
+	       path, vmsc_verdict_name(verdict), tally->predicted, tally->mispredicted, tally->outside,
+	       tally->undetermined, tally->differing, analysis->nr_checkpoints);
+	if (incomplete)
+		printf("  incomplete: %s\n", incomplete);
+	vmsc_report_write_differences(analysis, stdout, SHOWN_DIFFERENCES);
+}
+
+static int check(const char *path, bool json)
+{
+	struct vmsc_analysis analysis;
+	struct vmsc_input input;
+	int status;
+
+	if (!vmsc_input_open(&input, path))
+		return VMSC_EXIT_TROUBLE;
+	vmsc_analysis_run(&analysis, &input, NULL);
+	if (json)
+		vmsc_report_write_json(&analysis, stdout);
+	else
+		say_result(&analysis, path);
+	status = vmsc_analysis_verdict(&analysis) == VMSC_VERDICT_DIFFER ? VMSC_EXIT_DIFFERS : VMSC_EXIT_GOOD;
+	if (vmsc_input_complain_if_damaged(&input))
+		status = VMSC_EXIT_TROUBLE;
+	vmsc_analysis_free(&analysis);
+	vmsc_input_close(&input);
+	return vmsc_finish_output(status);
+}
+
+int vmsc_check_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	bool json = false;
+	int option;
+
+	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
+		if (option == '?')
+			return VMSC_EXIT_TROUBLE;
+		if (option == 'h')
+			return vmsc_help();
+		json = true;
+	}
+	if (argc - optind != 1)
+		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs one trace");
+	return check(argv[optind], json);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * command.h - the commands of vmascope. Each gets its own name as argv[0] and returns the exit status.
+ */
+#ifndef VMSC_ANALYZER_COMMAND_H
+#define VMSC_ANALYZER_COMMAND_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+struct vmsc_command {
+	const char *name;
+	const char *arguments; /* for the usage line */
+	const char *summary;   /* NULL: not shown, for the library's own use */
+	const char *help;      /* what the options mean */
+	int (*run)(int argc, char **argv);
+};
+
+int vmsc_check_main(int argc, char **argv);
+int vmsc_export_main(int argc, char **argv);
+int vmsc_kernel_main(int argc, char **argv);
+int vmsc_record_main(int argc, char **argv);
+int vmsc_replay_main(int argc, char **argv);
+int vmsc_report_main(int argc, char **argv);
+int vmsc_write_report_main(int argc, char **argv);
+
+/* Prints the help of the command that runs now on stdout. Returns VMSC_EXIT_GOOD. */
+int vmsc_help(void);
+/* Says on stderr that the arguments make no sense. Returns @status. */
+int vmsc_usage(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The next option, '?' after one line on stderr for an unknown one. */
+int vmsc_next_option(int argc, char **argv, const char *letters, const struct option *options);
+/* Was all output written? Otherwise VMSC_EXIT_TROUBLE after a line on stderr. */
+int vmsc_finish_output(int status);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image.h"
+#include "lines.h"
+#include "say.h"
+
+#define READ_STEP ((size_t)1 << 20)
+
+static bool read_all(struct vmsc_input *input, int fd)
+{
+	size_t capacity = 0;
+	struct stat about;
+	ssize_t n;
+
+	if (!fstat(fd, &about) && S_ISREG(about.st_mode) && about.st_size > 0)
+		capacity = (size_t)about.st_size + 1;
+	for (;;) {
+		if (input->size == capacity || !input->data) {
+			capacity = capacity > input->size ? capacity : capacity * 2 + READ_STEP;
+			input->data = vmsc_grow(input->data, capacity, 1);
+		}
+		n = read(fd, input->data + input->size, capacity - input->size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return !n;
+		input->size += (size_t)n;
+	}
+}
+
+static bool read_file(struct vmsc_input *input)
+{
+	int fd = !strcmp(input->path, "-") ? dup(STDIN_FILENO) : open(input->path, O_RDONLY | O_CLOEXEC), err;
+	bool good;
+
+	if (fd < 0) {
+		vmsc_complain("%s: can't open: %s", input->path, strerror(errno));
+		return false;
+	}
+	good = read_all(input, fd);
+	err = errno;
+	close(fd);
+	if (!good)
+		vmsc_complain("%s: can't read: %s", input->path, strerror(err));
+	return good;
+}
+
+static bool is_lines(const struct vmsc_input *input)
+{
+	size_t i = 0;
+
+	while (i < input->size && input->data[i] && strchr(" \t\r\n", input->data[i]))
+		i++;
+	return i < input->size && input->data[i] == '{';
+}
+
+static bool load_lines(struct vmsc_input *input)
+{
+	struct vmsc_image image;
+	char *why;
+	bool good = vmsc_lines_read((const char *)input->data, input->size, &image, &why);
+
+	free(input->data);
+	input->data = NULL;
+	if (!good) {
+		vmsc_complain("%s: %s; correct the line or export the trace again", input->path, why);
+		free(why);
+		return false;
+	}
+	input->data = image.data;
+	input->size = image.size;
+	return true;
+}
+
+static bool header_is_good(const struct vmsc_input *input)
+{
+	const struct vmsc_trace_header *header = (const void *)input->data;
+	const size_t magic = sizeof(header->magic);
+	const char *what;
+
+	if (!input->size) {
+		vmsc_complain("%s: is empty, nothing was recorded into it; record again", input->path);
+		return false;
+	}
+	if (input->size < magic || memcmp(input->data, VMSC_TRACE_MAGIC, magic)) {
+		vmsc_complain("%s: is not a trace of vmascope (no \"%s\" at its start) nor JSON Lines",
+			      input->path, VMSC_TRACE_MAGIC);
+		return false;
+	}
+	if (input->size < VMSC_TRACE_HEADER_SIZE) {
+		vmsc_complain("%s: is cut off inside its header, at byte %zu of %d; record or copy it again",
+			      input->path, input->size, VMSC_TRACE_HEADER_SIZE);
+		return false;
+	}
+	if (header->endian == VMSC_TRACE_ENDIAN && header->version > VMSC_TRACE_VERSION) {
+		vmsc_complain("%s: has format version %u, this vmascope reads up to %d; use a newer vmascope",
+			      input->path, header->version, VMSC_TRACE_VERSION);
+		return false;
+	}
+	if (vmsc_header_check(header, input->size, &what)) {
+		vmsc_complain("%s: header: %s; record or copy it again", input->path, what);
+		return false;
+	}
+	return true;
+}
+
+bool vmsc_input_rewind(struct vmsc_input *input)
+{
+	if (!vmsc_trace_open(&input->trace, input->data, input->size))
+		return true;
+	vmsc_complain("%s: can't be read as a trace: %s", input->path,
+		      input->trace.problem ? input->trace.problem : "no blocks");
+	return false;
+}
+
+bool vmsc_input_open(struct vmsc_input *input, const char *path)
+{
+	memset(input, 0, sizeof(*input));
+	input->path = path;
+	if (read_file(input) && (!is_lines(input) || load_lines(input)) && header_is_good(input) &&
+	    vmsc_input_rewind(input))
+		return true;
+	vmsc_input_close(input);
+	return false;
+}
+
+void vmsc_input_close(struct vmsc_input *input)
+{
+	free(input->data);
+	input->data = NULL;
+}
+
+bool vmsc_input_complain_if_damaged(const struct vmsc_input *input)
+{
+	if (!input->trace.problem || input->trace.truncated)
+		return false;
+	vmsc_complain("%s: damaged at byte %zu: %s; only what comes before was used", input->path,
+		      input->trace.offset, input->trace.problem);
+	return true;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * input.h - a trace named on the command line, whichever form it has, ready to be walked.
+ */
+#ifndef VMSC_ANALYZER_INPUT_H
+#define VMSC_ANALYZER_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vmascope/trace.h"
+
+struct vmsc_input {
+	const char *path;
+	unsigned char *data; /* the trace, or the image made of JSON Lines */
+	size_t size;
+	struct vmsc_trace trace;
+};
+
+/* False when it can't be read: one line on stderr says what, where and what to do. */
+bool vmsc_input_open(struct vmsc_input *input, const char *path);
+/* To its first record again. */
+bool vmsc_input_rewind(struct vmsc_input *input);
+void vmsc_input_close(struct vmsc_input *input);
+
+/* After a walk: is something wrong with the bytes (not merely cut off)? Then one line on stderr says so. */
+bool vmsc_input_complain_if_damaged(const struct vmsc_input *input);
+
+#endif

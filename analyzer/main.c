@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: `vmascope COMMAND …`. Beside --help and --version it only finds the command.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "say.h"
+#include "vmascope/kernel.h"
+#include "vmascope/trace.h"
+
+static const struct vmsc_command commands[] = {
+	{"record", "[OPTION]… [--] CMD [ARG]…", "run CMD and record its virtual-memory calls",
+	 "  -o FILE              the trace; %p pid, %e command, %n counter (default vmascope.%e.%p.vmt)\n"
+	 "  --report=FILE        also write the report; without -o no trace is kept\n"
+	 "  --check=exit|call|off  when to compare with the kernel: at exit (default), after every call, "
+	 "never\n"
+	 "  --capture=full|libc|plt  which system calls are caught\n"
+	 "  --stacks=on|off      call stacks (default on)\n"
+	 "  --follow=on|off      children too, each with a trace of its own (default on)\n"
+	 "Ends with CMD's exit status, or by its signal; 125: recording failed, 126: CMD can't be executed,\n"
+	 "127: CMD not found.\n",
+	 vmsc_record_main},
+	{"check", "TRACE [--json]", "replay a trace by the kernel's rules and compare with what was seen",
+	 "  --json               the report as JSON on stdout\n"
+	 "TRACE may be a trace or JSON Lines; - is stdin.\n"
+	 "Exit status: 0 all match, 1 something differs, 2 not a readable trace.\n",
+	 vmsc_check_main},
+	{"report", "TRACE… [--json]", "what a person wants to know of a trace, biggest cost first",
+	 "  --json               the report as JSON, one after the other\n", vmsc_report_main},
+	{"replay", "TRACE [--kernel=6.1,6.12,…]",
+	 "the same calls under the rules of other kernels, side by side",
+	 "  --kernel=LIST        releases with commas between (default 6.1,6.6,6.12,6.18,7.0)\n",
+	 vmsc_replay_main},
+	{"export", "TRACE --format=jsonl [-o FILE]", "a trace in a form for other tools",
+	 "  --format=jsonl       one JSON object per line; check, report and replay read it back\n"
+	 "  -o FILE              write there instead of stdout\n",
+	 vmsc_export_main},
+	{"kernel", "[--json]", "which rules the running kernel follows, and how that is known",
+	 "  --json               as JSON\n", vmsc_kernel_main},
+	{"write-report", "TRACE REPORT [--remove-trace]", NULL,
+	 "Used by libvmascope.so when a process ends.\n"
+	 "  --remove-trace       remove TRACE once the report is written\n",
+	 vmsc_write_report_main},
+};
+
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct vmsc_command *running;
+
+static int help_all(FILE *out)
+{
+	size_t i;
+
+	fputs("Usage: vmascope COMMAND [OPTION]… [ARGUMENT]…\n"
+	      "Records the virtual-memory calls of a program and explains its VMAs by the kernel's own "
+	      "rules.\n\n",
+	      out);
+	for (i = 0; i < NR_COMMANDS; i++)
+		if (commands[i].summary)
+			fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+	fputs("\n`vmascope COMMAND --help` tells more; `vmascope --version` the version.\n", out);
+	return VMSC_EXIT_GOOD;
+}
+
+int vmsc_help(void)
+{
+	printf("Usage: vmascope %s %s\n", running->name, running->arguments);
+	if (running->summary)
+		printf("%c%s.\n\n", running->summary[0] - 'a' + 'A', running->summary + 1);
+	fputs(running->help, stdout);
+	return vmsc_finish_output(VMSC_EXIT_GOOD);
+}
+
+int vmsc_usage(int status, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		vmsc_out_of_memory();
+	va_end(args);
+	vmsc_complain("%s: %s; see `vmascope %s --help`", running->name, text, running->name);
+	free(text);
+	return status;
+}
+
+int vmsc_next_option(int argc, char **argv, const char *letters, const struct option *options)
+{
+	int option;
+
+	opterr = 0;
+	option = getopt_long(argc, argv, letters, options, NULL);
+	if (option == '?' || option == ':') {
+		vmsc_usage(0, "unknown or incomplete option %s", argv[optind - 1]);
+		return '?';
+	}
+	return option;
+}
+
+int vmsc_finish_output(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	vmsc_complain("can't write to standard output");
+	return VMSC_EXIT_TROUBLE;
+}
+
+static int version(void)
+{
+	printf("vmascope %s\ntrace format %d; rules of Linux 6.1 to 7.0\n", VMSC_VERSION, VMSC_TRACE_VERSION);
+	return vmsc_finish_output(VMSC_EXIT_GOOD);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc < 2) {
+		help_all(stderr);
+		return VMSC_EXIT_TROUBLE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return vmsc_finish_output(help_all(stdout));
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
+		return version();
+	for (i = 0; i < NR_COMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		running = &commands[i];
+		return running->run(argc - 1, argv + 1);
+	}
+	vmsc_complain("unknown command %s; `vmascope --help` lists them", argv[1]);
+	return VMSC_EXIT_TROUBLE;
+}

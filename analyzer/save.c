@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Puts a report where it shall be: first beside its place under another name, so that nobody ever reads half
+ * of one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "say.h"
+
+static bool is_special(const char *path)
+{
+	struct stat about;
+
+	return !stat(path, &about) && !S_ISREG(about.st_mode);
+}
+
+static FILE *open_for_writing(const char *path, bool fresh)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | (fresh ? O_CREAT | O_EXCL | O_NOFOLLOW : 0), 0666);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (!out && fd >= 0)
+		close(fd);
+	return out;
+}
+
+static bool write_report(const char *trace, FILE *out, bool *written)
+{
+	struct vmsc_analysis analysis;
+	struct vmsc_input input;
+
+	if (!vmsc_input_open(&input, trace))
+		return false;
+	vmsc_analysis_run(&analysis, &input, NULL);
+	*written = vmsc_report_write_json(&analysis, out);
+	vmsc_analysis_free(&analysis);
+	vmsc_input_close(&input);
+	return true;
+}
+
+bool vmsc_report_save(const char *trace, const char *path)
+{
+	bool special = is_special(path), written = false, read;
+	char *beside = special ? vmsc_format("%s", path) : vmsc_format("%s.%d.part", path, getpid());
+	FILE *out;
+	int err = 0;
+
+	if (!special)
+		unlink(beside);
+	out = open_for_writing(beside, !special);
+	if (!out) {
+		vmsc_complain("%s: can't write the report: %s", path, strerror(errno));
+		free(beside);
+		return false;
+	}
+	read = write_report(trace, out, &written);
+	if (fclose(out) || !written || (!special && rename(beside, path)))
+		err = errno ? errno : EIO;
+	if (read && err)
+		vmsc_complain("%s: can't write the report: %s", path, strerror(err));
+	if (err && !special)
+		unlink(beside);
+	free(beside);
+	return read && !err;
+}

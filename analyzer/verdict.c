@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an analysis comes to, and the sentences that say why.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis.h"
+#include "callform.h"
+#include "say.h"
+#include "vmaform.h"
+
+enum vmsc_ended vmsc_analysis_ended(const struct vmsc_analysis *analysis)
+{
+	uint32_t ended = analysis->end ? analysis->end->ended : analysis->header->ended;
+
+	return ended <= VMSC_ENDED_STOPPED ? (enum vmsc_ended)ended : VMSC_ENDED_NOT;
+}
+
+uint64_t vmsc_analysis_lost(const struct vmsc_analysis *analysis)
+{
+	uint64_t lost = analysis->header->lost;
+
+	if (analysis->tally && analysis->tally->lost > lost)
+		lost = analysis->tally->lost;
+	return analysis->end && analysis->end->lost > lost ? analysis->end->lost : lost;
+}
+
+static bool has_end_checkpoint(const struct vmsc_analysis *analysis)
+{
+	size_t i;
+
+	for (i = 0; i < analysis->nr_checkpoints; i++) {
+		switch (analysis->checkpoints[i].when) {
+		case VMSC_WHEN_EXIT:
+		case VMSC_WHEN_EXEC:
+		case VMSC_WHEN_SIGNAL:
+			if (analysis->checkpoints[i].complete)
+				return true;
+			break;
+		default:
+			break;
+		}
+	}
+	return false;
+}
+
+const char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis)
+{
+	if (analysis->damage)
+		return "the trace is damaged; what follows the damage was not used";
+	if (vmsc_analysis_ended(analysis) == VMSC_ENDED_STOPPED)
+		return "recording stopped before the process ended";
+	if (vmsc_analysis_lost(analysis))
+		return "calls were lost while recording";
+	if (has_end_checkpoint(analysis))
+		return NULL;
+	if (!analysis->end)
+		return "the trace breaks off: the process was killed, or still runs";
+	return "the process ended without a last look at its maps";
+}
+
+static bool has_difference(const struct vmsc_analysis *analysis)
+{
+	return analysis->nr_differences || analysis->tally->mispredicted || analysis->tally->outside ||
+	       analysis->wrong.nr;
+}
+
+enum vmsc_verdict vmsc_analysis_verdict(const struct vmsc_analysis *analysis)
+{
+	if (has_difference(analysis))
+		return VMSC_VERDICT_DIFFER;
+	return vmsc_analysis_incomplete(analysis) ? VMSC_VERDICT_INCOMPLETE : VMSC_VERDICT_MATCH;
+}
+
+const char *vmsc_verdict_name(enum vmsc_verdict verdict)
+{
+	static const char *const names[] = {"match", "differ", "incomplete"};
+
+	return names[verdict];
+}
+
+uint64_t vmsc_analysis_first_wrong(const struct vmsc_analysis *analysis)
+{
+	uint64_t first = analysis->wrong.nr ? analysis->wrong.all[0].call : 0;
+	size_t i;
+
+	for (i = 0; i < analysis->nr_differences; i++) {
+		const struct vmsc_difference *told = &analysis->differences[i].told;
+
+		if (!told->outside && told->call && (!first || told->call < first))
+			first = told->call;
+	}
+	return first;
+}
+
+const struct vmsc_call_ref *vmsc_analysis_call(const struct vmsc_analysis *analysis, uint64_t seq)
+{
+	return seq && seq <= analysis->nr_calls ? &analysis->calls[seq - 1] : NULL;
+}
+
+char *vmsc_analysis_call_text(const struct vmsc_analysis *analysis, uint64_t seq)
+{
+	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, seq);
+	struct vmsc_written_call call;
+
+	if (!ref)
+		return NULL;
+	vmsc_written_call_of(&call, ref->record, ref->extra);
+	return vmsc_call_to_text(&call);
+}
+
+const struct vmsc_call_stack *vmsc_analysis_birth(const struct vmsc_analysis *analysis,
+						  const struct vmsc_vma *vma)
+{
+	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, vma->born);
+
+	return ref ? vmsc_origins_stack(analysis->origins, ref->record->stack) : NULL;
+}
+
+struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
+				      const struct vmsc_final_vma *final)
+{
+	const struct vmsc_mm *mm = vmsc_replay_mm(analysis->replay);
+	const struct vmsc_seen_record *seen = final->seen;
+	const struct vmsc_file *file = final->vma.file ? vmsc_mm_file(mm, final->vma.file) : NULL;
+
+	if (seen && (!file || file->inode == seen->inode))
+		return (struct vmsc_bytes){vmsc_record_tail(&seen->head, sizeof(*seen)), seen->length};
+	return file ? vmsc_origins_path(analysis->origins, file)
+		    : vmsc_origins_name(analysis->origins, final->vma.name);
+}
+
+const char *vmsc_hidden_name(enum vmsc_hidden hidden)
+{
+	static const char *const names[] = {"nothing", "anon_vma", "file",   "policy",
+					    "driver",  "memory",   "address"};
+
+	return (unsigned int)hidden < sizeof(names) / sizeof(names[0]) ? names[hidden] : "unknown";
+}
+
+static char *ranges_text(const struct vmsc_difference *told)
+{
+	char modeled[24] = "", actual[24] = "";
+
+	if (told->has_modeled)
+		vmsc_perms_text(told->modeled.vm_flags, modeled);
+	if (told->has_actual)
+		vmsc_perms_text(told->actual->vm_flags, actual);
+	if (!told->has_modeled)
+		return vmsc_format("the kernel shows %" PRIx64 "-%" PRIx64 " %s, the model has nothing there",
+				   told->actual->start, told->actual->end, actual);
+	if (!told->has_actual)
+		return vmsc_format("the model has %" PRIx64 "-%" PRIx64 " %s, the kernel shows nothing there",
+				   told->modeled.start, told->modeled.end, modeled);
+	return vmsc_format("the model has %" PRIx64 "-%" PRIx64 " %s, the kernel shows %" PRIx64 "-%" PRIx64
+			   " %s",
+			   told->modeled.start, told->modeled.end, modeled, told->actual->start,
+			   told->actual->end, actual);
+}
+
+static char *flags_text(const struct vmsc_difference *told)
+{
+	char *only_model, *only_kernel, *text;
+
+	if (told->kind != VMSC_DIFFERENCE_FLAGS || !told->has_modeled || !told->has_actual)
+		return vmsc_format("%s", "");
+	only_model = vmsc_flags_text(told->modeled.vm_flags & ~told->actual->vm_flags);
+	only_kernel = vmsc_flags_text(told->actual->vm_flags & ~told->modeled.vm_flags);
+	text = vmsc_format(" (flags only in the model: %s; only in the kernel: %s)",
+			   *only_model ? only_model : "none", *only_kernel ? only_kernel : "none");
+	free(only_model);
+	free(only_kernel);
+	return text;
+}
+
+char *vmsc_difference_why(const struct vmsc_analysis *analysis, const struct vmsc_kept_difference *difference)
+{
+	const struct vmsc_difference *told = &difference->told;
+	char *ranges = ranges_text(told), *flags = flags_text(told), *text;
+	char *call = vmsc_analysis_call_text(analysis, told->call);
+
+	if (told->outside)
+		text = vmsc_format("%s%s; no recorded call explains it", ranges, flags);
+	else if (call)
+		text = vmsc_format("%s%s; the latest call there is %" PRIu64 ", %s", ranges, flags,
+				   told->call, call);
+	else
+		text = vmsc_format("%s%s; no call since attach was made there", ranges, flags);
+	free(ranges);
+	free(flags);
+	free(call);
+	return text;
+}
+
+char *vmsc_outcome_why(const struct vmsc_analysis *analysis, const struct vmsc_kept_outcome *wrong)
+{
+	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, wrong->call);
+	char *recorded, *predicted, *text;
+
+	if (!ref)
+		return vmsc_format("%s", "the call is not in the trace");
+	recorded = vmsc_result_to_text(ref->record->nr, ref->record->result);
+	predicted = vmsc_result_to_text(ref->record->nr, wrong->outcome.predicted);
+	text = vmsc_format("the kernel answered %s, the rules say %s", recorded, predicted);
+	free(recorded);
+	free(predicted);
+	return text;
+}
