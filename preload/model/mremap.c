@@ -47,6 +47,7 @@ static int check_params(const struct vmsc_mm *mm, const struct remap *remap)
 static int check_vma(const struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *node)
 {
 	uint64_t vm_flags = node->vma.vm_flags, delta;
+	uint64_t kept = remap->old_len < remap->new_len ? remap->old_len : remap->new_len;
 
 	if (mm->force)
 		return 0;
@@ -60,7 +61,7 @@ static int check_vma(const struct vmsc_mm *mm, const struct remap *remap, const 
 		return -EINVAL;
 	if ((remap->flags & MREMAP_DONTUNMAP_) && (vm_flags & (VMSC_VM(DONTEXPAND) | VMSC_VM(PFNMAP))))
 		return -EINVAL;
-	if (remap->old_len > node->vma.end - remap->addr)
+	if (kept > node->vma.end - remap->addr) /* a tail that only goes may cross into other VMAs */
 		return -EFAULT;
 	if (remap->new_len <= remap->old_len)
 		return 0;
@@ -278,6 +279,16 @@ static int64_t grow(struct vmsc_mm *mm, struct vmsc_node *node, struct remap *re
 	return remap_to(mm, remap);
 }
 
+/* vma_multi_allowed(): placed by a rule that can't keep distances, or watched: only as the one VMA of a
+ * range. */
+static bool is_movable_with_others(const struct vmsc_mm *mm, const struct vmsc_vma *vma)
+{
+	bool zero = !(vma->vm_flags & VMSC_VM(MAYSHARE)) &&
+		    vmsc_mm_file_of(mm, vma->file).kind == VMSC_FILE_DEV_ZERO;
+
+	return !vma->uffd && !(vma->traits & VMSC_VMA_SHM) && !zero;
+}
+
 /* remap_move(): every VMA in the range, keeping the distances between them. */
 static int64_t move_range(struct vmsc_mm *mm, const struct remap *whole)
 {
@@ -285,15 +296,15 @@ static int64_t move_range(struct vmsc_mm *mm, const struct remap *whole)
 	const struct vmsc_node *node = vmsc_tree_find(mm, whole->addr);
 	int64_t first = -EFAULT;
 
-	while (node && node->vma.start < end) {
+	while (node && node->vma.start < end && last_end < end) {
 		struct remap part = *whole;
 		uint64_t until = node->vma.end < end ? node->vma.end : end;
-		bool armed = node->vma.uffd;
+		bool alone = !is_movable_with_others(mm, &node->vma);
 		int64_t ret;
 
 		if (node->vma.start > last_end && first == -EFAULT)
 			return -EFAULT;
-		if (armed && (first != -EFAULT || node->vma.end < end))
+		if (alone && (first != -EFAULT || node->vma.end < end))
 			return -EFAULT;
 		part.addr = node->vma.start > last_end ? node->vma.start : last_end;
 		part.old_len = part.new_len = until - part.addr;

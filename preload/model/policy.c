@@ -10,7 +10,7 @@ static int set_policy(struct vmsc_mm *mm, uint64_t start, uint64_t end, uint32_t
 {
 	struct vmsc_node *node = vmsc_tree_find(mm, start);
 
-	while (node && node->vma.start < end) {
+	while (start < end && node && node->vma.start < end) {
 		uint64_t from = node->vma.start > start ? node->vma.start : start;
 		uint64_t until = node->vma.end < end ? node->vma.end : end;
 		struct vmsc_change change = vmsc_change_of(node);

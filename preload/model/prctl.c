@@ -19,7 +19,7 @@ static int change_range(struct vmsc_mm *mm, uint64_t start, uint64_t end, uint64
 	struct vmsc_node *node = vmsc_tree_find(mm, start);
 	int hole = 0;
 
-	while (node && node->vma.start < end) {
+	while (start < end && node && node->vma.start < end) {
 		uint64_t until = node->vma.end < end ? node->vma.end : end;
 		struct vmsc_change change = vmsc_change_of(node);
 		int err = 0;
