@@ -115,6 +115,8 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	X(MSEAL_IN_LOOP, "mseal-in-loop", 6, 12, 0, 0)                                                                 \
 	X(DROPPABLE, "droppable", 6, 11, 0, 0)                                                                         \
 	X(MAP_STACK_NOHUGEPAGE, "map-stack-nohugepage", 6, 7, 0, 0)                                                    \
+	/* MAP_DROPPABLE mappings are never locked */                                                                  \
+	X(MLOCK_SKIPS_DROPPABLE, "mlock-skips-droppable", 6, 18, 0, 0)                                                 \
 	X(MDWE, "mdwe", 6, 3, 0, 0)                                                                                    \
 	X(SHADOW_STACK, "shadow-stack", 6, 6, 0, 0)                                                                    \
 	X(MAP_ABOVE4G, "map-above4g", 6, 6, 0, 0)                                                                      \

@@ -171,6 +171,7 @@ void vmsc_node_set_flags(struct vmsc_mm *mm, struct vmsc_node *node, uint64_t vm
 bool vmsc_node_is_anonymous(const struct vmsc_mm *mm, const struct vmsc_node *node);
 bool vmsc_mm_may_expand(const struct vmsc_mm *mm, uint64_t vm_flags, int64_t pages);
 bool vmsc_mm_may_lock(const struct vmsc_mm *mm, uint64_t vm_flags, uint64_t bytes);
+uint64_t vmsc_mm_never_locked(const struct vmsc_mm *mm);
 bool vmsc_mm_can_lock(const struct vmsc_mm *mm);
 uint64_t vmsc_mm_task_size(const struct vmsc_mm *mm);
 void vmsc_outcome_hull(struct vmsc_outcome *out, uint64_t start, uint64_t end);

@@ -227,7 +227,7 @@ static int populate(struct vmsc_mm *mm, uint64_t start, uint64_t end, bool write
 		vm_flags = node->vma.vm_flags;
 		if (vm_flags & (VMSC_VM(IO) | VMSC_VM(PFNMAP)))
 			return -EINVAL;
-		if (!(vm_flags & (write ? VMSC_VM(WRITE) : VMSC_VM(READ) | VMSC_VM(WRITE))))
+		if (!(vm_flags & (write ? VMSC_VM(WRITE) : VMSC_VM(READ))))
 			return -EINVAL;
 		if (write && !mm->dry)
 			vmsc_anon_fault(mm, node);

@@ -13,7 +13,7 @@ static int lock_part(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t start
 	uint64_t old = change.vm_flags;
 
 	change.vm_flags = (old & ~LOCKED_MASK) | lock;
-	if (change.vm_flags == old || (old & (VMSC_VM_SPECIAL | VMSC_VM(HUGETLB))))
+	if (change.vm_flags == old || (old & vmsc_mm_never_locked(mm)))
 		return 0;
 	return vmsc_modify(mm, node, start, end, &change);
 }

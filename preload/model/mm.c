@@ -196,6 +196,13 @@ bool vmsc_mm_may_lock(const struct vmsc_mm *mm, uint64_t vm_flags, uint64_t byte
 	       VMSC_PAGE_SHIFT;
 }
 
+/* Flags of VMAs that locking leaves alone. */
+uint64_t vmsc_mm_never_locked(const struct vmsc_mm *mm)
+{
+	return VMSC_VM_SPECIAL | VMSC_VM(HUGETLB) |
+	       (has_rule(mm, VMSC_RULE_MLOCK_SKIPS_DROPPABLE) ? VMSC_VM(DROPPABLE) : 0);
+}
+
 /* can_do_mlock() */
 bool vmsc_mm_can_lock(const struct vmsc_mm *mm)
 {

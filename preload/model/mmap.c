@@ -196,7 +196,7 @@ static struct vmsc_node *new_vma(struct vmsc_mm *mm, const struct vmsc_mapping *
 		.file = mapping->file.id,
 		.traits = mapping->traits,
 	};
-	if (node->vma.vm_flags & (VMSC_VM_SPECIAL | VMSC_VM(HUGETLB)))
+	if (node->vma.vm_flags & vmsc_mm_never_locked(mm))
 		node->vma.vm_flags &= ~LOCKED_MASK;
 	vmsc_node_insert(mm, node, vmsc_tree_prev(mm, mapping->addr));
 	return node;
