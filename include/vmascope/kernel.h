@@ -124,6 +124,8 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	X(THP_ALIGN_MULTIPLE, "thp-align-multiple", 6, 12, 0, 0)                                                       \
 	X(THP_ALIGN_NO_HINT, "thp-align-no-hint", 6, 13, 0, 0)                                                         \
 	X(THP_ALIGN_FILE_NO_OP, "thp-align-file-no-op", 6, 10, 6, 14)                                                  \
+	/* private /dev/zero is placed like a file of a file system with huge pages */                                  \
+	X(THP_ALIGN_DEV_ZERO, "thp-align-dev-zero", 6, 15, 0, 0)                                                       \
 	X(THP_TOPDOWN_SUB0, "thp-topdown-sub0", 6, 8, 0, 0)                                                            \
 	X(MREMAP_MULTI, "mremap-multi", 6, 17, 0, 0)                                                                   \
 	X(DONTUNMAP_CLEARS_ACCOUNT, "dontunmap-clears-account", 6, 15, 6, 18)                                          \

@@ -214,7 +214,11 @@ static uint64_t dispatch(const struct vmsc_mm *mm, const struct vmsc_place *plac
 		if (is_thp_placed(mm, &anon))
 			addr = place_thp(mm, &anon);
 		break;
-	default: /* shmem with its huge policy off, /dev/zero, hugetlbfs (aligned by place->align) */
+	case VMSC_FILE_DEV_ZERO:
+		if (!(place->flags & MAP_SHARED_) && has_rule(mm, VMSC_RULE_THP_ALIGN_DEV_ZERO))
+			addr = place_thp(mm, place);
+		break;
+	default: /* shmem with its huge policy off, hugetlbfs (aligned by place->align) */
 		break;
 	}
 	return addr ? addr : place_plain(mm, place);

@@ -111,9 +111,8 @@ static int check_anonymous(const struct vmsc_mm *mm, struct vmsc_mapping *mappin
 	case MAP_DROPPABLE_:
 		if (!has_rule(mm, VMSC_RULE_DROPPABLE))
 			return -EINVAL;
-		if (mapping->vm_flags & (VMSC_VM(GROWSDOWN) | VMSC_VM(LOCKED)))
-			return -EINVAL;
-		if (mapping->flags & MAP_HUGETLB_)
+		if ((mapping->vm_flags & VMSC_VM(GROWSDOWN)) ||
+		    (mapping->flags & (MAP_LOCKED_ | MAP_HUGETLB_)))
 			return -EINVAL;
 		mapping->vm_flags |=
 			VMSC_VM(DROPPABLE) | VMSC_VM(NORESERVE) | VMSC_VM(WIPEONFORK) | VMSC_VM(DONTDUMP);
