@@ -109,8 +109,9 @@ static int64_t run_done(struct vmsc_mm *mm, const struct op *op, const struct vm
 /* Which fact that only the environment knows may lie behind a refusal that no rule demands? */
 static enum vmsc_hidden reason_of_refusal(const struct vmsc_mm *mm, const struct vmsc_call *call)
 {
-	bool driver = call->nr == NR_MMAP && !(call->args[3] & MAP_ANONYMOUS_) &&
-		      vmsc_mm_file_of(mm, call->file).kind == VMSC_FILE_OTHER;
+	bool driver = call->nr == NR_SHMAT || /* rights and life of the segment */
+		      (call->nr == NR_MMAP && !(call->args[3] & MAP_ANONYMOUS_) &&
+		       vmsc_mm_file_of(mm, call->file).kind == VMSC_FILE_OTHER);
 
 	switch (call->result) {
 	case -ENOMEM:
@@ -122,6 +123,8 @@ static enum vmsc_hidden reason_of_refusal(const struct vmsc_mm *mm, const struct
 			return VMSC_HIDDEN_DRIVER;
 		return driver ? VMSC_HIDDEN_DRIVER : VMSC_HIDDEN_NOTHING;
 	case -EACCES:
+	case -EIDRM:
+	case -ENFILE:
 	case -EPERM:
 	case -ENODEV:
 	case -EBADF:
@@ -135,20 +138,20 @@ static enum vmsc_hidden reason_of_refusal(const struct vmsc_mm *mm, const struct
 
 static void judge(const struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
 {
-	bool refused = is_error(call->result), predicted_refused = is_error(out->predicted);
+	bool refused = is_error(call->result);
 
 	if (!call->has_result)
 		return;
-	if (refused && !predicted_refused) {
+	if (refused && out->predicted != call->result) {
 		enum vmsc_hidden reason = reason_of_refusal(mm, call);
 
 		if (reason)
 			out->undetermined = reason;
 		out->wrong = !out->undetermined;
-	} else if (!refused && predicted_refused) {
+	} else if (!refused && is_error(out->predicted)) {
 		out->wrong = out->undetermined != VMSC_HIDDEN_ADDRESS;
 	} else if (out->predicted != call->result) {
-		out->wrong = refused || (!out->address_asked && !(call->nr == NR_BRK && out->undetermined));
+		out->wrong = !out->address_asked && !(call->nr == NR_BRK && out->undetermined);
 	}
 	if (mm->contradiction)
 		out->wrong = true;
