@@ -44,8 +44,8 @@ static json_t *begin_header(const struct vmsc_trace_header *from)
 
 	vmsc_json_put(process, "pid", json_integer(from->pid));
 	vmsc_json_put(process, "ppid", json_integer(from->ppid));
-	vmsc_json_put(process, "started", vmsc_json_hex(from->started));
-	vmsc_json_put(process, "started_monotonic", vmsc_json_hex(from->started_monotonic));
+	vmsc_json_put(process, "started", vmsc_json_number(from->started));
+	vmsc_json_put(process, "started_monotonic", vmsc_json_number(from->started_monotonic));
 	vmsc_json_put(process, "process_started", vmsc_json_number(from->process_started));
 	vmsc_json_put(capture, "mode", json_string(name_of(vmsc_capture_mode_names, 4, from->capture_mode)));
 	vmsc_json_put(capture, "requested",

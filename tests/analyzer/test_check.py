@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""check, report and replay: the verdict, and who is named when something was falsified."""
+import json
+
+from support import Case, case, main, run, schema, validate
+
+
+class Verdict(Case):
+    def report(self, lines):
+        done = run("check", "--json", self.write_lines(lines))
+        return done.returncode, json.loads(done.stdout)
+
+    def falsified(self, number, **keys):
+        """Changes the keys of call @number; returns the lines."""
+        lines = self.lines()
+        calls = [line for line in lines if "call" in line and "vmas" not in line]
+        calls[number - 1].update(keys)
+        return lines
+
+    def test_match(self):
+        done = run("check", case("small.jsonl"))
+        self.assertEqual((done.returncode, done.stderr), (0, b""), done.stdout)
+        self.assertIn(b": match: 10 calls, 0 mispredicted, 0 outside", done.stdout)
+
+    def test_json(self):
+        status, report = self.report(self.lines())
+        self.assertEqual(status, 0)
+        rule = schema("report.schema.json")
+        self.assertEqual(validate(report, rule, rule), [])
+        self.assertEqual(report["verdict"], "match")
+        self.assertEqual(report["capture"]["by_call"], {"mmap": 4, "mprotect": 2, "munmap": 2, "madvise": 1, "mlock": 1})
+        self.assertEqual(report["capture"]["failed"], 1)
+        self.assertEqual(report["process"]["argv"], ["small", "--odd\\xff", "\\x5cx41"])
+        self.assertEqual([vma["start"] for vma in report["vmas"]],
+                         [vma["start"] for vma in self.lines()[-2]["vmas"]])
+        self.assertEqual(report["vmas"][1]["born"]["call"], 1)
+        self.assertEqual(report["vmas"][1]["born"]["stack"][0], "/bin/small+0x123")
+        self.assertEqual(report["vmas"][3]["path"], "/lib/libodd\\xfe.so")
+        self.assertEqual(report["vmas"][2]["apart"], {"reason": "flags", "flags": ["dd"]})
+        self.assertEqual(report["limits"]["now"], 7)
+
+    def test_same_bytes_each_time(self):
+        first, second = (run("check", "--json", case("small.jsonl")).stdout for _ in range(2))
+        self.assertEqual(first, second)
+        self.assertEqual(run("report", "--json", case("small.jsonl")).stdout, first)
+        out = self.path("report.json")
+        self.assertEqual(run("write-report", case("small.jsonl"), out).returncode, 0)
+        with open(out, "rb") as written:
+            self.assertEqual(written.read(), first)
+
+    def test_write_report_removes_the_trace(self):
+        self.trace()
+        done = run("write-report", self.path("made.vmt"), self.path("r.json"), "--remove-trace")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual(run("check", self.path("made.vmt")).returncode, 2)
+
+    def test_argument_falsified(self):
+        for number, keys in ((3, {"prot": ["r"]}), (4, {"len": 8192}), (7, {"advice": "dodump"}), (1, {"len": 0x4000})):
+            lines = self.falsified(number, **keys)
+            done = run("check", self.write_lines(lines))
+            self.assertEqual(done.returncode, 1, (number, keys, done.stdout))
+            self.assertIn(b"call %d, " % number, done.stdout)
+            status, report = self.report(lines)
+            self.assertEqual((status, report["verdict"]), (1, "differ"))
+            self.assertGreater(report["prediction"]["mispredicted"], 0)
+
+    def test_result_falsified(self):
+        for number, result in ((2, "-ENOMEM"), (8, "0x7f0000020000"), (9, "-EINVAL")):
+            done = run("check", self.write_lines(self.falsified(number, result=result)))
+            self.assertEqual(done.returncode, 1, (number, done.stdout))
+            self.assertIn(b"first mispredicted: call %d, " % number, done.stdout)
+
+    def test_snapshot_falsified(self):
+        lines = self.lines()
+        lines[-2]["vmas"][1]["end"] = "0x7f0000001000"
+        status, report = self.report(lines)
+        self.assertEqual((status, report["verdict"]), (1, "differ"))
+        self.assertTrue(report["checkpoints"][-1]["differences"])
+        for difference in report["checkpoints"][-1]["differences"]:
+            self.assertTrue(difference["why"])
+        rule = schema("report.schema.json")
+        self.assertEqual(validate(report, rule, rule), [])
+
+    def test_lost_calls(self):
+        lines = self.lines()
+        lines[-1]["lost"] = 3
+        status, report = self.report(lines)
+        self.assertEqual((status, report["verdict"]), (0, "incomplete"))
+
+    def test_recording_stopped(self):
+        lines = self.lines()
+        lines[-1]["end"] = "stopped"
+        status, report = self.report(lines)
+        self.assertEqual((status, report["verdict"]), (0, "incomplete"))
+
+    def test_every_form_of_call(self):
+        done = run("check", "--json", case("forms.jsonl"))
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        rule = schema("report.schema.json")
+        self.assertEqual(validate(json.loads(done.stdout), rule, rule), [])
+
+
+class Text(Case):
+    def test_report(self):
+        done = run("report", case("small.jsonl"), case("small.jsonl"))
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual(done.stdout.count(b"\nMATCH: "), 2)
+        for part in (b"max_map_count is 65530", b"flags differ: dd", b"libodd\\xfe.so", b"small+0x123"):
+            self.assertIn(part, done.stdout)
+
+    def test_one_bad_among_good(self):
+        done = run("report", self.path("gone"), case("small.jsonl"))
+        self.assertEqual(done.returncode, 2)
+        self.one_line(done, "gone")
+        self.assertIn(b"MATCH", done.stdout)
+
+    def test_no_control_characters(self):
+        lines = self.lines()
+        lines[0]["process"]["exe"] = "/bin/\u001b[31mred\n"
+        done = run("report", self.write_lines(lines))
+        self.assertNotIn(b"\x1b", done.stdout)
+
+
+class Replay(Case):
+    def test_side_by_side(self):
+        done = run("replay", case("small.jsonl"), "--kernel=6.1,6.12,7.0")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        rows = done.stdout.decode().splitlines()[2:]
+        self.assertEqual([row.split()[-0 if row.startswith("the") else 0] for row in rows], ["the", "6.1", "6.12", "7.0"])
+        self.assertTrue(rows[2].endswith("none"), rows[2])
+
+    def test_merge_of_written_pages(self):
+        """6.1 joins a mapping between two written ones with the upper, 6.12 with the lower."""
+        header = self.lines()[0]
+        header["vmas"], base = [], 0x7f0000000000
+        lines = [header]
+        for page in (0, 4, 2):
+            lines.append({"call": "mmap", "addr": hex(base + page * 4096), "len": 8192, "prot": ["r", "w"],
+                          "flags": ["private", "anonymous", "fixed"], "fd": -1, "result": hex(base + page * 4096)})
+            lines.append({"touch": hex(base + page * 4096)})
+        done = run("replay", self.write_lines(lines[:-1]), "--kernel=6.1,6.12")
+        rows = done.stdout.decode().splitlines()[3:]
+        self.assertIn("call 3 mmap", rows[0])
+        self.assertTrue(rows[1].endswith("none"), rows[1])
+
+    def test_no_release(self):
+        for kernels in ("", "six", "6", "6.1,,6.2"):
+            done = run("replay", case("small.jsonl"), "--kernel=" + kernels)
+            self.assertEqual(done.returncode, 2, kernels)
+            self.one_line(done, "no release")
+
+
+if __name__ == "__main__":
+    main()
