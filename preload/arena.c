@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* arena.c - see arena.h. Freed memory is kept in lists by power of two. */
+#include "arena.h"
+
+#include <errno.h>
+
+#include "sys.h"
+
+#include "inject.h"
+
+#define GROW_BY (UINT64_C(1) << 20)
+#define MIN_SHIFT 5
+#define NR_CLASSES 40
+#define POOL_GAP UINT64_C(0x10000)
+
+struct free_chunk {
+	struct free_chunk *next;
+};
+
+static uint64_t base = 0, next_byte = 0, end_byte = 0, pool_next = 0, library_next = 0;
+static struct free_chunk *free_chunks[NR_CLASSES] = { NULL };
+
+static int map_more(size_t size)
+{
+	uint64_t length = (size + GROW_BY - 1) / GROW_BY * GROW_BY;
+	long at;
+
+	if (end_byte + length > base + VMSC_OWN_LIBRARIES)
+		return -ENOMEM;
+	at = sys_mmap(end_byte, length, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (sys_failed(at))
+		return at;
+	if ((uint64_t)at != end_byte) {
+		sys_munmap(at, length);
+		return -EEXIST;
+	}
+	sys_madvise(at, length, MADV_DONTDUMP);
+	end_byte += length;
+	return 0;
+}
+
+int vmsc_arena_start(void)
+{
+	int err = -EEXIST;
+
+	for (int i = 0; err && i < VMSC_OWN_TRIES; i++) {
+		base = VMSC_OWN_BASE + i * VMSC_OWN_SIZE;
+		next_byte = end_byte = base + VMSC_OWN_ARENA;
+		err = map_more(GROW_BY);
+	}
+	if (err) {
+		base = 0;
+		return err;
+	}
+	pool_next = base + VMSC_OWN_POOL;
+	library_next = base + VMSC_OWN_LIBRARIES;
+	return 0;
+}
+
+uint64_t vmsc_arena_base(void)
+{
+	return base;
+}
+
+bool vmsc_arena_owns(uint64_t start, uint64_t end)
+{
+	return base && start >= base && end <= base + VMSC_OWN_SIZE && start < end;
+}
+
+static unsigned int class_of(size_t size)
+{
+	unsigned int shift = MIN_SHIFT;
+
+	while (((size_t)1 << shift) < size)
+		shift++;
+	return shift;
+}
+
+void *vmsc_arena_alloc(size_t size)
+{
+	unsigned int shift = class_of(size);
+	struct free_chunk *chunk;
+
+	if (!base || shift >= NR_CLASSES)
+		return NULL;
+	chunk = free_chunks[shift];
+	if (chunk) {
+		free_chunks[shift] = chunk->next;
+		return chunk;
+	}
+	if (next_byte + ((uint64_t)1 << shift) > end_byte && map_more(next_byte + ((uint64_t)1 << shift) - end_byte))
+		return NULL;
+	chunk = (void *)(uintptr_t)next_byte;
+	next_byte += (uint64_t)1 << shift;
+	return chunk;
+}
+
+void vmsc_arena_free(void *ptr, size_t size)
+{
+	struct free_chunk *chunk = ptr;
+	unsigned int shift = class_of(size);
+
+	if (!chunk)
+		return;
+	chunk->next = free_chunks[shift];
+	free_chunks[shift] = chunk;
+}
+
+long vmsc_arena_pool(size_t size, int prot)
+{
+	uint64_t length = (size + POOL_GAP - 1) / POOL_GAP * POOL_GAP + POOL_GAP;
+	uint64_t at = __atomic_fetch_add(&pool_next, length, __ATOMIC_RELAXED);
+
+	if (at + length > base + VMSC_OWN_SIZE)
+		return -ENOMEM;
+	return sys_mmap(at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+uint64_t vmsc_arena_library(size_t size)
+{
+	uint64_t at = library_next;
+
+	library_next += (size + POOL_GAP - 1) / POOL_GAP * POOL_GAP + POOL_GAP;
+	return at;
+}

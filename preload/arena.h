@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arena.h - the recorder's memory, far from the program's: one slot of 64 GiB of addresses that belongs to us, with
+ *
+ *   state      pages that a forked child finds zeroed
+ *   header     the trace's first page, shared with the file
+ *   window     the trace's current block, shared with the file
+ *   arena      private memory: the live model, tables, buffers
+ *   libraries  the unwinder's
+ *   pool       what the unwinder asks for
+ *
+ * so far apart that none is adjacent to another. Only the arena's users take the recorder's lock.
+ */
+#ifndef VMSC_ARENA_H
+#define VMSC_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VMSC_OWN_BASE UINT64_C(0x3e0000000000)
+#define VMSC_OWN_SIZE UINT64_C(0x1000000000)
+#define VMSC_OWN_TRIES 16
+#define VMSC_OWN_STATE 0
+#define VMSC_OWN_HEADER UINT64_C(0x1000000)
+#define VMSC_OWN_WINDOW UINT64_C(0x2000000)
+#define VMSC_OWN_ARENA UINT64_C(0x10000000)
+#define VMSC_OWN_LIBRARIES UINT64_C(0x800000000)
+#define VMSC_OWN_POOL UINT64_C(0xc00000000)
+
+/* Finds a free slot and makes its first arena memory. 0, or -errno. */
+int vmsc_arena_start(void);
+
+/* The slot's first address; 0 before vmsc_arena_start(). */
+uint64_t vmsc_arena_base(void);
+
+/* Does [start, end) lie in our slot? */
+bool vmsc_arena_owns(uint64_t start, uint64_t end);
+
+/* Memory of @size bytes, not zeroed; NULL when there is none. Freed with the same size. */
+void *vmsc_arena_alloc(size_t size);
+void vmsc_arena_free(void *ptr, size_t size);
+
+/* Anonymous memory for the unwinder; the kernel's answer as mmap would give it. No lock needed. */
+long vmsc_arena_pool(size_t size, int prot);
+
+/* Where a library of @size bytes that is loaded for us shall go. */
+uint64_t vmsc_arena_library(size_t size);
+
+#endif

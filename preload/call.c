@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* call.c - see call.h. */
+#include "call.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "arena.h"
+#include "extra.h"
+#include "lock.h"
+#include "look.h"
+#include "snapshot.h"
+#include "sys.h"
+#include "writer.h"
+
+#include "inject.h"
+
+#define NR_ASKS 16 /* ranges asked without memory of their own */
+
+long vmsc_call_raw(uint32_t nr, const uint64_t args[6])
+{
+	return sys6(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+}
+
+static void set_busy(uint32_t busy)
+{
+	__atomic_store_n(&vmsc_rec.model_busy, busy, __ATOMIC_SEQ_CST);
+}
+
+void vmsc_call_begin(struct vmsc_captured *call, uint32_t nr, const uint64_t args[6])
+{
+	unsigned int used = vmsc_extra_nr_args(nr);
+
+	memset(call, 0, sizeof(*call));
+	call->nr = nr;
+	for (unsigned int i = 0; i < used; i++)
+		call->args[i] = args[i];
+	if (vmsc_self.vfork)
+		call->flags |= VMSC_CALL_VFORK_CHILD;
+}
+
+static void model_call(struct vmsc_call *to, const struct vmsc_captured *call)
+{
+	memset(to, 0, sizeof(*to));
+	to->seq = vmsc_rec.header->calls + 1;
+	to->nr = call->nr;
+	memcpy(to->args, call->args, sizeof(to->args));
+	to->file = call->extra.file;
+	to->name = call->extra.name;
+	to->policy = call->extra.policy;
+	to->uffd = call->extra.uffd;
+	to->size = call->extra.size;
+	to->range_start = call->extra.range_start;
+	to->range_end = call->extra.range_end;
+	to->mode = call->extra.mode;
+}
+
+static void ask_range(const struct vmsc_range *range)
+{
+	struct vmsc_touch_record touch = { .addr = 0 };
+
+	vmsc_rec.header->asked++;
+	if (vmsc_look_anon(range->start, range->end, &touch.addr))
+		vmsc_writer_put(VMSC_RECORD_TOUCH, 0, &touch, sizeof(touch), NULL, 0);
+}
+
+/* What a decision of the model's hangs on, or what is about to vanish, is asked while it can be seen. */
+static void ask(const struct vmsc_captured *captured)
+{
+	struct vmsc_range few[NR_ASKS], *ranges = few;
+	struct vmsc_call call;
+	size_t nr, room = NR_ASKS;
+
+	if (!vmsc_rec.replay)
+		return;
+	model_call(&call, captured);
+	nr = vmsc_mm_asks(vmsc_replay_mm(vmsc_rec.replay), &call, few, NR_ASKS);
+	if (nr > NR_ASKS) {
+		room = nr;
+		ranges = vmsc_arena_alloc(nr * sizeof(*ranges));
+		if (!ranges)
+			return;
+		nr = vmsc_mm_asks(vmsc_replay_mm(vmsc_rec.replay), &call, ranges, room);
+	}
+	for (size_t i = 0; i < nr && i < room; i++)
+		ask_range(&ranges[i]);
+	if (ranges != few)
+		vmsc_arena_free(ranges, room * sizeof(*ranges));
+}
+
+static bool has_extra(const struct vmsc_extra_record *extra)
+{
+	return extra->file || extra->name || extra->policy || extra->uffd || extra->size || extra->range_start ||
+	       extra->range_end || extra->mode;
+}
+
+void vmsc_call_write(struct vmsc_captured *call)
+{
+	struct vmsc_call_record record = {
+		.nr = call->nr, .tid = call->tid, .stack = call->stack, .stamp = call->stamp, .result = call->result,
+	};
+
+	for (record.nr_args = 6; record.nr_args && !call->args[record.nr_args - 1];)
+		record.nr_args--;
+	if (has_extra(&call->extra))
+		vmsc_writer_put(VMSC_RECORD_EXTRA, 0, &call->extra, sizeof(call->extra), NULL, 0);
+	if (vmsc_state() != VMSC_STATE_ACTIVE) {
+		vmsc_rec.header->lost++;
+		return;
+	}
+	vmsc_rec.header->calls++;
+	if (call->flags & VMSC_CALL_UNORDERED)
+		vmsc_rec.header->unordered++;
+	vmsc_writer_put(VMSC_RECORD_CALL, call->flags, &record, sizeof(record), call->args,
+			record.nr_args * sizeof(uint64_t));
+	vmsc_extra_follow(call);
+}
+
+/* What the model could not know, and on request everything, is looked up around what the call touched. */
+static void observe(const struct vmsc_captured *call)
+{
+	const struct vmsc_outcome *last;
+	bool is_open;
+
+	if (!vmsc_rec.replay || vmsc_state() != VMSC_STATE_ACTIVE)
+		return;
+	last = vmsc_replay_last(vmsc_rec.replay);
+	is_open = last->undetermined != VMSC_HIDDEN_NOTHING || call->flags & VMSC_CALL_UNORDERED;
+	if (!is_open && vmsc_rec.options.check != VMSC_CHECK_CALL)
+		return;
+	if (last->start < last->end)
+		vmsc_snapshot_around(is_open ? VMSC_WHEN_UNDETERMINED : VMSC_WHEN_CALL, last->start, last->end);
+}
+
+static uint64_t stamp_now(void)
+{
+	return vmsc_sys_clock(CLOCK_MONOTONIC) - vmsc_rec.started_monotonic;
+}
+
+static long make_unordered(struct vmsc_captured *call, const uint64_t args[6])
+{
+	struct vmsc_pending pending = { .tid = call->tid, .nr = call->nr, .flags = call->flags | VMSC_CALL_UNORDERED };
+
+	pending.result = vmsc_call_raw(call->nr, args);
+	pending.stamp = stamp_now();
+	memcpy(pending.args, call->args, sizeof(pending.args));
+	if (!vmsc_lock_leave(&pending) && vmsc_rec.header)
+		__atomic_fetch_add(&vmsc_rec.header->lost, 1, __ATOMIC_RELAXED);
+	return pending.result;
+}
+
+void vmsc_call_drain(const struct vmsc_pending *pending)
+{
+	struct vmsc_captured call;
+
+	if (vmsc_state() != VMSC_STATE_ACTIVE)
+		return;
+	vmsc_call_begin(&call, pending->nr, pending->args);
+	call.tid = pending->tid;
+	call.flags = pending->flags;
+	call.stamp = pending->stamp;
+	call.result = pending->result;
+	set_busy(1);
+	vmsc_extra_before(&call);
+	vmsc_extra_after(&call);
+	vmsc_call_write(&call);
+	observe(&call);
+	set_busy(0);
+}
+
+static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], const struct vmsc_frames *frames)
+{
+	set_busy(1);
+	call->stack = vmsc_stack_id(frames);
+	vmsc_extra_before(call);
+	ask(call);
+	call->result = vmsc_call_raw(call->nr, args);
+	call->stamp = stamp_now();
+	vmsc_extra_after(call);
+	vmsc_call_write(call);
+	observe(call);
+	set_busy(0);
+}
+
+long vmsc_call(uint32_t nr, const uint64_t args[6])
+{
+	struct vmsc_captured call;
+	struct vmsc_frames frames;
+
+	frames.nr = 0;
+	if (vmsc_state() != VMSC_STATE_ACTIVE)
+		return vmsc_call_raw(nr, args);
+	if (vmsc_self.depth == 1)
+		vmsc_stack_take(&frames);
+	vmsc_call_begin(&call, nr, args);
+	call.tid = vmsc_tid();
+	if (!vmsc_lock_try(call.tid))
+		return make_unordered(&call, args);
+	if (vmsc_state() == VMSC_STATE_ACTIVE)
+		make_ordered(&call, args, &frames);
+	else
+		call.result = vmsc_call_raw(nr, args);
+	vmsc_lock_release(vmsc_call_drain);
+	return call.result;
+}
+
+void vmsc_call_recover(void)
+{
+	if (__atomic_load_n(&vmsc_rec.shared->lock, __ATOMIC_RELAXED) != vmsc_tid())
+		return;
+	if (vmsc_rec.model_busy && vmsc_state() == VMSC_STATE_ACTIVE) {
+		vmsc_rec.replay = NULL;
+		vmsc_problem("a handler jumped out of a recorded call; the live model was given up");
+		vmsc_snapshot_all(VMSC_WHEN_RESUME);
+	}
+	set_busy(0);
+	vmsc_lock_release(NULL);
+}

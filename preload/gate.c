@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gate.c - every captured system call comes through vmsc_gate(), on the program's stack, in any thread, in signal handlers,
+ * in children. It decides whose the call is and who handles it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <linux/seccomp.h>
+#include <linux/ioctl.h>
+#include <linux/userfaultfd.h>
+
+#include "arena.h"
+#include "call.h"
+#include "fdhooks.h"
+#include "finish.h"
+#include "fork.h"
+#include "gate.h"
+#include "stack.h"
+#include "sys.h"
+#include "writer.h"
+
+#include "inject.h"
+
+#define SET_VMA 0x53564d41 /* PR_SET_VMA */
+#define SET_MDWE 65
+#define SET_MEMORY_MERGE 67
+#define MAP_VDSO_FIRST 0x2001 /* ARCH_MAP_VDSO_X32 and its two siblings */
+#define MAP_VDSO_LAST 0x2003
+#define SHSTK_ENABLE 0x5001
+
+enum kind {
+	KIND_NONE,
+	KIND_VM, /* recorded as it comes */
+	KIND_RANGE, /* the same, unless the range is ours */
+	KIND_PRCTL, KIND_ARCH_PRCTL, KIND_IOCTL, KIND_LIMIT,
+	KIND_CLOSE, KIND_CLOSE_RANGE, KIND_DUP, KIND_PIPE,
+	KIND_FORK, KIND_EXEC, KIND_EXIT, KIND_KILL, KIND_SECCOMP,
+};
+
+const uint8_t vmsc_captured[VMSC_NR_CAPTURED] = {
+	[SYS_mmap] = KIND_VM, [SYS_mprotect] = KIND_RANGE, [SYS_munmap] = KIND_RANGE, [SYS_brk] = KIND_VM,
+	[SYS_mremap] = KIND_RANGE, [SYS_madvise] = KIND_RANGE, [SYS_shmat] = KIND_VM, [SYS_shmdt] = KIND_VM,
+	[SYS_mlock] = KIND_RANGE, [SYS_mlock2] = KIND_RANGE, [SYS_munlock] = KIND_RANGE, [SYS_mlockall] = KIND_VM,
+	[SYS_munlockall] = KIND_VM, [SYS_io_setup] = KIND_VM, [SYS_io_destroy] = KIND_VM,
+	[SYS_remap_file_pages] = KIND_VM, [SYS_mbind] = KIND_VM, [450 /* set_mempolicy_home_node */] = KIND_VM,
+	[SYS_pkey_mprotect] = KIND_RANGE, [SYS_pkey_alloc] = KIND_VM, [SYS_pkey_free] = KIND_VM,
+	[SYS_process_madvise] = KIND_VM, [SYS_personality] = KIND_VM, [SYS_userfaultfd] = KIND_VM,
+	[453 /* map_shadow_stack */] = KIND_VM, [462 /* mseal */] = KIND_VM,
+	[SYS_prctl] = KIND_PRCTL, [SYS_arch_prctl] = KIND_ARCH_PRCTL, [SYS_ioctl] = KIND_IOCTL,
+	[SYS_setrlimit] = KIND_VM, [SYS_prlimit64] = KIND_LIMIT,
+	[SYS_close] = KIND_CLOSE, [SYS_close_range] = KIND_CLOSE_RANGE, [SYS_dup2] = KIND_DUP, [SYS_dup3] = KIND_DUP,
+	[SYS_pipe2] = KIND_PIPE,
+	[SYS_clone] = KIND_FORK, [SYS_clone3] = KIND_FORK, [SYS_fork] = KIND_FORK, [SYS_vfork] = KIND_FORK,
+	[SYS_execve] = KIND_EXEC, [SYS_execveat] = KIND_EXEC, [SYS_exit_group] = KIND_EXIT,
+	[SYS_kill] = KIND_KILL, [SYS_tkill] = KIND_KILL, [SYS_tgkill] = KIND_KILL, [SYS_seccomp] = KIND_SECCOMP,
+};
+
+__thread struct vmsc_thread vmsc_self __attribute__((tls_model("initial-exec")));
+
+uint32_t vmsc_tid(void)
+{
+	if (vmsc_self.vfork)
+		return sys_gettid();
+	if (!vmsc_self.tid)
+		vmsc_self.tid = sys_gettid();
+	return vmsc_self.tid;
+}
+
+bool vmsc_gate_is_vm(uint32_t nr)
+{
+	enum kind kind = nr < VMSC_NR_CAPTURED ? vmsc_captured[nr] : KIND_NONE;
+
+	return kind == KIND_VM || kind == KIND_RANGE;
+}
+
+static void take_args(uint64_t args[6], const struct vmsc_regs *regs)
+{
+	args[0] = regs->rdi;
+	args[1] = regs->rsi;
+	args[2] = regs->rdx;
+	args[3] = regs->r10;
+	args[4] = regs->r8;
+	args[5] = regs->r9;
+}
+
+/* The unwinder needs memory and a pipe: not the program's business, so both are put out of its way. */
+static long unwinder_call(uint32_t nr, const uint64_t args[6])
+{
+	int *fds = (int *)(uintptr_t)args[0];
+	long ret;
+
+	if (nr == SYS_mmap && args[3] & MAP_ANONYMOUS)
+		return vmsc_arena_pool(args[1], args[2]);
+	ret = vmsc_call_raw(nr, args);
+	if (nr == SYS_pipe2 && !ret) {
+		fds[0] = vmsc_sys_hide(fds[0]);
+		fds[1] = vmsc_sys_hide(fds[1]);
+	}
+	return ret;
+}
+
+static bool is_prctl_recorded(uint64_t option)
+{
+	return option == SET_VMA || option == SET_MEMORY_MERGE || option == SET_MDWE || option == PR_SET_MM ||
+	       option == PR_SET_THP_DISABLE;
+}
+
+static bool is_arch_prctl_recorded(uint64_t code)
+{
+	return (code >= MAP_VDSO_FIRST && code <= MAP_VDSO_LAST) || code == SHSTK_ENABLE;
+}
+
+/* Calls of a captured number that are none of our business: most of them, of some numbers. */
+static bool is_passed(uint32_t nr, const uint64_t args[6])
+{
+	switch (vmsc_captured[nr]) {
+	case KIND_NONE:
+		return true;
+	case KIND_RANGE:
+		return vmsc_arena_owns(args[0], args[0] + args[1]);
+	case KIND_PRCTL:
+		return !is_prctl_recorded(args[0]) && args[0] != PR_SET_SECCOMP;
+	case KIND_ARCH_PRCTL:
+		return !is_arch_prctl_recorded(args[0]);
+	case KIND_IOCTL:
+		return args[1] != UFFDIO_REGISTER && args[1] != UFFDIO_UNREGISTER;
+	case KIND_LIMIT:
+		return !args[2] || (args[0] && args[0] != sys_getpid());
+	case KIND_PIPE:
+		return true;
+	case KIND_KILL:
+		return !vmsc_finish_is_fatal(nr, args);
+	case KIND_EXEC:
+	case KIND_EXIT:
+		/* what a vfork child does not come back from must not be counted on its parent's thread */
+		return vmsc_finish_is_foreign();
+	default:
+		return false;
+	}
+}
+
+/* A program that narrows what it may call would be killed for what we call. */
+static long enter_seccomp(uint32_t nr, const uint64_t args[6])
+{
+	bool narrows = nr == SYS_prctl ? args[1] != 0
+				       : args[0] == SECCOMP_SET_MODE_STRICT || args[0] == SECCOMP_SET_MODE_FILTER;
+
+	if (narrows)
+		vmsc_finish_stop("the program restricts its own system calls (seccomp)");
+	return vmsc_call_raw(nr, args);
+}
+
+static long handle(uint32_t nr, const uint64_t args[6])
+{
+	switch (vmsc_captured[nr]) {
+	case KIND_CLOSE:
+		return vmsc_fdhook_close(args);
+	case KIND_CLOSE_RANGE:
+		return vmsc_fdhook_close_range(args);
+	case KIND_DUP:
+		return vmsc_fdhook_dup(nr, args);
+	case KIND_FORK:
+		return vmsc_fork(nr, args);
+	case KIND_EXEC:
+		return vmsc_finish_exec(nr, args);
+	case KIND_EXIT:
+		return vmsc_finish_exit(nr, args);
+	case KIND_KILL:
+		return vmsc_finish_kill(nr, args);
+	case KIND_SECCOMP:
+		return enter_seccomp(nr, args);
+	case KIND_PRCTL:
+		if (args[0] == PR_SET_SECCOMP)
+			return enter_seccomp(nr, args);
+		return vmsc_call(nr, args);
+	default:
+		return vmsc_call(nr, args);
+	}
+}
+
+static bool is_on_altstack(uint64_t at)
+{
+	stack_t stack;
+
+	memset(&stack, 0, sizeof(stack));
+	if (sys3(SYS_sigaltstack, 0, (uintptr_t)&stack, 0) || stack.ss_flags & SS_DISABLE)
+		return false;
+	return at - (uint64_t)(uintptr_t)stack.ss_sp < stack.ss_size;
+}
+
+/*
+ * A handler may leave us for good by a jump (siglongjmp, cancellation). Then this thread comes back with a stack shallower
+ * than where we were, though it seems to be in our midst.
+ */
+static bool has_jumped_out(const struct vmsc_thread *self, uint64_t at)
+{
+	return self->depth && at > self->top && is_on_altstack(at) == is_on_altstack(self->top);
+}
+
+static long enter(uint32_t nr, const uint64_t args[6], uint64_t at)
+{
+	struct vmsc_thread *self = &vmsc_self;
+	uint64_t top = self->top;
+	long ret;
+
+	if (has_jumped_out(self, at)) {
+		self->depth = self->unwinding = 0;
+		vmsc_call_recover();
+	}
+	if (!self->depth++)
+		self->top = at;
+	if (vmsc_state() == VMSC_STATE_FORKED)
+		vmsc_fork_child();
+	ret = handle(nr, args);
+	if (!--self->depth)
+		self->top = top;
+	return ret;
+}
+
+/* The loader maps a library's whole span first, anywhere, and its segments into that. */
+static long loader_call(uint32_t nr, uint64_t args[6])
+{
+	if (nr == SYS_mmap && !args[0])
+		args[0] = vmsc_arena_library(args[1]);
+	return vmsc_call_raw(nr, args);
+}
+
+static long pass_or_enter(uint32_t nr, const uint64_t args[6], uint64_t at)
+{
+	if (vmsc_state() == VMSC_STATE_OFF || is_passed(nr, args))
+		return vmsc_call_raw(nr, args);
+	return enter(nr, args, at);
+}
+
+long vmsc_gate(struct vmsc_regs *regs)
+{
+	uint32_t nr = regs->rax;
+	uint64_t args[6];
+
+	take_args(args, regs);
+	if (!vmsc_rec.shared || nr >= VMSC_NR_CAPTURED)
+		return vmsc_call_raw(nr, args);
+	if (vmsc_self.unwinding && vmsc_stack_is_own_call(regs))
+		return unwinder_call(nr, args);
+	if (vmsc_rec.testing) {
+		vmsc_rec.selftest++;
+		return -ENOSYS;
+	}
+	if (vmsc_rec.loading)
+		return loader_call(nr, args);
+	return pass_or_enter(nr, args, (uintptr_t)regs);
+}
+
+long vmsc_gate_plt(uint32_t nr, const uint64_t args[6], uint64_t caller, uint64_t frame)
+{
+	if (!vmsc_rec.shared)
+		return vmsc_call_raw(nr, args);
+	if (vmsc_stack_is_own_return(caller))
+		return unwinder_call(nr, args);
+	return pass_or_enter(nr, args, frame);
+}

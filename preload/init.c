@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init.c - the constructor. It runs before the program's and the other libraries' constructors, before libc knows its
+ * environment, with one thread.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "arena.h"
+#include "attach.h"
+#include "call.h"
+#include "facts.h"
+#include "fdtable.h"
+#include "finish.h"
+#include "libc.h"
+#include "own.h"
+#include "patch.h"
+#include "recorder.h"
+#include "report.h"
+#include "snapshot.h"
+#include "stack.h"
+#include "start.h"
+#include "sys.h"
+#include "writer.h"
+
+#include "inject.h"
+
+struct vmsc_recorder vmsc_rec = { 0 };
+struct vmsc_names vmsc_names = { .nr_earlier = 0 };
+
+static uint64_t find_vdso(char **envp)
+{
+	const Elf64_auxv_t *aux;
+
+	while (*envp)
+		envp++;
+	for (aux = (const void *)(envp + 1); aux->a_type != AT_NULL; aux++) {
+		if (aux->a_type == AT_SYSINFO_EHDR)
+			return aux->a_un.a_val;
+	}
+	return 0;
+}
+
+/* Pages that a forked child finds zeroed. */
+static int map_shared_state(void)
+{
+	const size_t size = (sizeof(struct vmsc_shared) + VMSC_PAGE_SIZE - 1) & ~(VMSC_PAGE_SIZE - 1);
+	long at = sys_mmap(vmsc_arena_base() + VMSC_OWN_STATE, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (sys_failed(at))
+		return at;
+	if (sys_madvise(at, size, MADV_WIPEONFORK)) {
+		sys_munmap(at, size);
+		return -EINVAL;
+	}
+	vmsc_rec.shared = (void *)at;
+	vmsc_rec.shared->pid = sys_getpid();
+	vmsc_set_state(VMSC_STATE_STARTING);
+	return 0;
+}
+
+static void start_capture(void)
+{
+	vmsc_rec.capture_mode = VMSC_CAPTURE_PLT;
+	if (vmsc_rec.options.capture == VMSC_CAPTURE_PLT || !vmsc_patch_all()) {
+		if (vmsc_rec.options.capture != VMSC_CAPTURE_PLT)
+			vmsc_problem("libc's system-call sites could not be patched; only calls by symbol are seen");
+		return;
+	}
+	vmsc_rec.capture_mode = VMSC_CAPTURE_LIBC;
+	if (!vmsc_patch_prove())
+		vmsc_problem("a patched libc function did not arrive at the recorder");
+}
+
+int vmsc_start_trace(void)
+{
+	int fd, err;
+
+	vmsc_rec.started_monotonic = vmsc_sys_clock(CLOCK_MONOTONIC);
+	fd = vmsc_naming_open(&vmsc_names);
+	if (fd < 0)
+		return fd;
+	vmsc_fd_set_own(VMSC_OWN_FD_TRACE, fd);
+	err = vmsc_writer_start(fd);
+	if (err) {
+		vmsc_fd_forget();
+		sys6(SYS_unlinkat, AT_FDCWD, (uintptr_t)vmsc_names.trace, 0, 0, 0, 0);
+		vmsc_writer_forget();
+		return err;
+	}
+	vmsc_attach_fill_header(vmsc_rec.header);
+	return 0;
+}
+
+void vmsc_start_from_maps(void)
+{
+	vmsc_attach_new_model();
+	vmsc_attach_tell_process();
+	vmsc_attach_tell_limits();
+	vmsc_attach_tell_layout();
+	vmsc_own_tell();
+	vmsc_facts_tell();
+	vmsc_patch_tell();
+	vmsc_snapshot_all(VMSC_WHEN_ATTACH);
+}
+
+static int start_recorder(void)
+{
+	int err = vmsc_arena_start();
+
+	if (err)
+		return err;
+	vmsc_own_add(vmsc_arena_base(), vmsc_arena_base() + VMSC_OWN_SIZE);
+	return map_shared_state();
+}
+
+static bool load_unwinder(int argc, char **argv, char **envp)
+{
+	bool is_loaded;
+
+	if (!vmsc_libc_begin(argc, argv, envp))
+		return false;
+	vmsc_rec.loading = true;
+	is_loaded = vmsc_stack_load();
+	vmsc_rec.loading = false;
+	if (is_loaded)
+		vmsc_stack_warm_up();
+	return is_loaded;
+}
+
+static void start_stacks(int argc, char **argv, char **envp)
+{
+	if (!vmsc_rec.options.stacks || load_unwinder(argc, argv, envp))
+		return;
+	vmsc_problem("libunwind.so.8 could not be loaded; no call stacks are recorded");
+	vmsc_rec.options.stacks = false;
+}
+
+__attribute__((constructor)) static void start(int argc, char **argv, char **envp)
+{
+	const char *library;
+
+	vmsc_options_read(&vmsc_rec.options, envp);
+	vmsc_sys_find_clock(find_vdso(envp));
+	library = vmsc_own_find_library();
+	if (library)
+		vmsc_report_prepare(library, envp);
+	if (library && !vmsc_rec.options.follow)
+		vmsc_options_forget(envp, library);
+	if (start_recorder())
+		return;
+	start_capture();
+	start_stacks(argc, argv, envp);
+	if (vmsc_start_trace()) {
+		vmsc_set_state(VMSC_STATE_OFF);
+		return;
+	}
+	vmsc_start_from_maps();
+	if (vmsc_state() == VMSC_STATE_STARTING)
+		vmsc_set_state(VMSC_STATE_ACTIVE);
+}
+
+/* Where libc's _exit is not patched, this is the last that is seen of the process. */
+__attribute__((destructor)) static void stop(void)
+{
+	if (vmsc_rec.shared && vmsc_rec.capture_mode == VMSC_CAPTURE_PLT)
+		vmsc_finish_at_exit();
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* lock.c - see lock.h. No fairness: a ticket lock collapses when there are more threads than processors. */
+#include "lock.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <time.h>
+
+#include "sys.h"
+
+#include "inject.h"
+
+#define SPINS 200
+#define WAITS 50
+#define WAIT_NS 2000000
+
+static bool take(struct vmsc_shared *shared, uint32_t tid, uint32_t *owner)
+{
+	*owner = 0;
+	return __atomic_compare_exchange_n(&shared->lock, owner, tid, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static bool wait_for(struct vmsc_shared *shared, uint32_t tid)
+{
+	const struct timespec patience = { 0, WAIT_NS };
+	uint32_t owner;
+
+	for (int timeouts = 0; timeouts < WAITS;) {
+		if (take(shared, tid, &owner))
+			return true;
+		if (sys6(SYS_futex, (uintptr_t)&shared->lock, FUTEX_WAIT_PRIVATE, owner, (uintptr_t)&patience, 0,
+			 0) == -ETIMEDOUT)
+			timeouts++;
+	}
+	/* A thread that was cancelled or killed in our midst never gives it back. */
+	owner = __atomic_load_n(&shared->lock, __ATOMIC_RELAXED);
+	if (owner && sys3(SYS_tgkill, shared->pid, owner, 0) == -ESRCH)
+		return __atomic_compare_exchange_n(&shared->lock, &owner, tid, false, __ATOMIC_SEQ_CST,
+						   __ATOMIC_RELAXED);
+	return false;
+}
+
+bool vmsc_lock_try(uint32_t tid)
+{
+	struct vmsc_shared *shared = vmsc_rec.shared;
+	uint32_t owner;
+	bool had;
+
+	if (take(shared, tid, &owner))
+		return true;
+	if (owner == tid)
+		return false;
+	for (int i = 0; i < SPINS; i++) {
+		__builtin_ia32_pause();
+		if (!__atomic_load_n(&shared->lock, __ATOMIC_RELAXED) && take(shared, tid, &owner))
+			return true;
+	}
+	__atomic_fetch_add(&shared->waiters, 1, __ATOMIC_SEQ_CST);
+	had = wait_for(shared, tid);
+	__atomic_fetch_sub(&shared->waiters, 1, __ATOMIC_SEQ_CST);
+	return had;
+}
+
+static void drain_all(struct vmsc_shared *shared, void (*drain)(const struct vmsc_pending *))
+{
+	for (int i = 0; i < VMSC_NR_PENDING; i++) {
+		struct vmsc_pending *pending = &shared->pending[i];
+
+		if (__atomic_load_n(&pending->state, __ATOMIC_ACQUIRE) != VMSC_PENDING_READY)
+			continue;
+		drain(pending);
+		__atomic_store_n(&pending->state, VMSC_PENDING_FREE, __ATOMIC_RELEASE);
+		__atomic_fetch_sub(&shared->nr_pending, 1, __ATOMIC_RELAXED);
+	}
+}
+
+void vmsc_lock_release(void (*drain)(const struct vmsc_pending *))
+{
+	struct vmsc_shared *shared = vmsc_rec.shared;
+
+	if (__atomic_load_n(&shared->nr_pending, __ATOMIC_RELAXED) && drain)
+		drain_all(shared, drain);
+	__atomic_store_n(&shared->lock, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&shared->waiters, __ATOMIC_SEQ_CST))
+		sys6(SYS_futex, (uintptr_t)&shared->lock, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+}
+
+bool vmsc_lock_leave(const struct vmsc_pending *call)
+{
+	struct vmsc_shared *shared = vmsc_rec.shared;
+
+	for (int i = 0; i < VMSC_NR_PENDING; i++) {
+		struct vmsc_pending *slot = &shared->pending[i];
+		uint32_t expected = VMSC_PENDING_FREE;
+
+		if (!__atomic_compare_exchange_n(&slot->state, &expected, VMSC_PENDING_FILLING, false,
+						 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			continue;
+		slot->tid = call->tid;
+		slot->nr = call->nr;
+		slot->flags = call->flags;
+		slot->stamp = call->stamp;
+		slot->result = call->result;
+		for (int k = 0; k < 6; k++)
+			slot->args[k] = call->args[k];
+		__atomic_store_n(&slot->state, VMSC_PENDING_READY, __ATOMIC_RELEASE);
+		__atomic_fetch_add(&shared->nr_pending, 1, __ATOMIC_RELAXED);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* naming.c - see naming.h. */
+#include "naming.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <string.h>
+
+#include "attach.h"
+#include "recorder.h"
+#include "sys.h"
+#include "text.h"
+
+#include "inject.h"
+
+#define MAX_EARLIER 1000
+#define NR_ATTEMPTS 4
+
+static uint32_t counter = 0; /* of traces begun by this program, for %n */
+
+static void put_comm(struct vmsc_text *text)
+{
+	char comm[32];
+	long length = vmsc_sys_slurp("/proc/self/comm", comm, sizeof(comm));
+
+	for (long i = 0; i < length && comm[i] != '\n'; i++)
+		vmsc_text_char(text, comm[i] == '/' ? '_' : comm[i]);
+}
+
+static void expand(struct vmsc_text *text, const char *pattern)
+{
+	for (; *pattern; pattern++) {
+		if (*pattern != '%' || !pattern[1]) {
+			vmsc_text_char(text, *pattern);
+			continue;
+		}
+		switch (*++pattern) {
+		case 'p':
+			vmsc_text_number(text, sys_getpid());
+			break;
+		case 'e':
+			put_comm(text);
+			break;
+		case 'n':
+			vmsc_text_number(text, counter);
+			break;
+		case '%':
+			vmsc_text_char(text, '%');
+			break;
+		default:
+			vmsc_text_char(text, '%');
+			vmsc_text_char(text, *pattern);
+		}
+	}
+}
+
+/* @pattern, expanded and absolute. Returns: false when it is too long. */
+static bool make_path(char path[PATH_MAX], const char *pattern)
+{
+	struct vmsc_text text = vmsc_text_in(path, PATH_MAX);
+	long length;
+
+	if (*pattern != '/') {
+		length = sys3(SYS_getcwd, (uintptr_t)path, PATH_MAX, 0);
+		if (length <= 1 || path[0] != '/')
+			return false;
+		text.length = length - 1;
+		vmsc_text_char(&text, '/');
+	}
+	expand(&text, pattern);
+	return !text.cut;
+}
+
+static bool append(char path[PATH_MAX], const char *before, uint64_t number)
+{
+	struct vmsc_text text = { path, strlen(path), PATH_MAX, false };
+
+	vmsc_text_put(&text, before);
+	vmsc_text_number(&text, number);
+	return !text.cut;
+}
+
+static bool append_pid(struct vmsc_names *names)
+{
+	names->has_pid = true;
+	return append(names->trace, ".", sys_getpid()) && append(names->report, ".", sys_getpid());
+}
+
+static bool make_names(struct vmsc_names *names)
+{
+	const struct vmsc_options *options = &vmsc_rec.options;
+
+	memset(names, 0, sizeof(*names));
+	names->keep_trace = options->trace[0];
+	if (!make_path(names->report, options->report))
+		return false;
+	if (names->keep_trace)
+		return make_path(names->trace, options->trace);
+	if (strlen(names->report) + 5 > PATH_MAX)
+		return false;
+	memcpy(names->trace, names->report, strlen(names->report) + 1);
+	memcpy(names->trace + strlen(names->trace), ".vmt", 5);
+	return true;
+}
+
+/* Is the trace at @path of this very process, written before it exec'ed? */
+static bool is_earlier_image(const char *path)
+{
+	struct vmsc_trace_header header = { .pid = 0 };
+	int fd = sys_open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return false;
+	if (sys_read(fd, &header, sizeof(header)) != (long)sizeof(header))
+		header.pid = 0;
+	sys_close(fd);
+	return !memcmp(header.magic, VMSC_TRACE_MAGIC, sizeof(header.magic)) && header.pid == sys_getpid() &&
+	       header.process_started == vmsc_attach_process_started() && header.ended == VMSC_ENDED_EXEC;
+}
+
+bool vmsc_naming_earlier(const struct vmsc_names *names, uint32_t index, struct vmsc_names *to)
+{
+	*to = *names;
+	return (names->has_pid || append_pid(to)) && append(to->trace, ".exec", index) &&
+	       append(to->report, ".exec", index);
+}
+
+static bool move_earlier(struct vmsc_names *names)
+{
+	static struct vmsc_names earlier = { .nr_earlier = 0 };
+
+	for (uint32_t index = 1; index <= MAX_EARLIER; index++) {
+		long err;
+
+		if (!vmsc_naming_earlier(names, index, &earlier))
+			return false;
+		err = sys6(SYS_renameat2, AT_FDCWD, (uintptr_t)names->trace, AT_FDCWD, (uintptr_t)earlier.trace,
+			   RENAME_NOREPLACE, 0);
+		if (!err) {
+			names->nr_earlier = index;
+			return true;
+		}
+		if (err != -EEXIST)
+			return false;
+	}
+	return false;
+}
+
+static void tell_session_line(const struct vmsc_names *names)
+{
+	static char line[2 * PATH_MAX + 32] = { 0 };
+	struct vmsc_text text = vmsc_text_in(line, sizeof(line));
+	int fd;
+
+	vmsc_text_number(&text, sys_getpid());
+	vmsc_text_char(&text, '\t');
+	vmsc_text_put(&text, names->trace);
+	vmsc_text_char(&text, '\t');
+	vmsc_text_put(&text, names->report);
+	vmsc_text_char(&text, '\n');
+	fd = sys_open(vmsc_rec.options.session, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY, 0);
+	if (fd < 0)
+		return;
+	sys_write(fd, line, text.length);
+	sys_close(fd);
+}
+
+/* The launcher reads who traced what; a line about an earlier image replaces the one that its own start wrote. */
+static void tell_session(const struct vmsc_names *names)
+{
+	static struct vmsc_names earlier = { .nr_earlier = 0 };
+
+	if (!vmsc_rec.options.session[0])
+		return;
+	if (names->nr_earlier && vmsc_naming_earlier(names, names->nr_earlier, &earlier))
+		tell_session_line(&earlier);
+	tell_session_line(names);
+}
+
+int vmsc_naming_open(struct vmsc_names *names)
+{
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+	int fd = -EEXIST;
+
+	counter++;
+	if (!make_names(names))
+		return -ENAMETOOLONG;
+	for (int i = 0; i < NR_ATTEMPTS && fd == -EEXIST; i++) {
+		fd = vmsc_sys_open_hidden(names->trace, flags, 0600);
+		if (fd != -EEXIST)
+			break;
+		if (is_earlier_image(names->trace) && move_earlier(names))
+			continue;
+		if (names->has_pid || !append_pid(names))
+			break;
+	}
+	if (fd >= 0)
+		tell_session(names);
+	return fd;
+}

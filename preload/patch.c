@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * patch.c - see patch.h.
+ *
+ * A site is "b8 NR NR NR NR 0f 05", mov $NR,%eax; syscall. Only the mov is overwritten, by a jump: a thread that waits on
+ * the syscall instruction, or code that jumps to it, finds it as it was. Text is written through /proc/self/mem, which
+ * leaves the VMAs as they are; mprotect would split them for good.
+ */
+#include "patch.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gate.h"
+#include "recorder.h"
+#include "sys.h"
+#include "writer.h"
+
+#include "inject.h"
+
+#define SITE_SIZE 7
+#define JUMP_SIZE 5
+#define LOOK_BACK 24 /* bytes before a syscall instruction in which its number may be loaded */
+#define NR_SITES 192
+#define EXIT_GROUP_WITHIN 32 /* bytes of _exit in which its number must occur */
+
+struct site {
+	uint64_t addr;
+	uint16_t nr, patched;
+	const char *module;
+};
+
+static struct site sites[NR_SITES] = { { .nr = 0 } };
+static uint32_t nr_sites = 0, nr_slots = 0, nr_clone_slots = 0, nr_patched = 0;
+static int memory_fd = -1;
+static bool rewrote_protection = false;
+
+static void note(const unsigned char *at, uint16_t nr, bool patched, const char *module)
+{
+	nr_patched += patched;
+	if (!patched)
+		vmsc_problem("a system-call site of libc could not be patched; see the site records");
+	if (nr_sites < NR_SITES)
+		sites[nr_sites++] = (struct site){ (uintptr_t)at, nr, patched, module };
+}
+
+static bool write_by_mprotect(uint64_t at, const void *bytes, size_t size)
+{
+	uint64_t page = at & ~(VMSC_PAGE_SIZE - 1);
+	size_t span = (at + size - page + VMSC_PAGE_SIZE - 1) & ~(VMSC_PAGE_SIZE - 1);
+
+	if (sys3(SYS_mprotect, page, span, PROT_READ | PROT_WRITE | PROT_EXEC))
+		return false;
+	memcpy((void *)(uintptr_t)at, bytes, size);
+	sys3(SYS_mprotect, page, span, PROT_READ | PROT_EXEC);
+	if (!rewrote_protection)
+		vmsc_problem("libc's text was patched by mprotect, which split its VMAs");
+	rewrote_protection = true;
+	return true;
+}
+
+static bool write_text(uint64_t at, const void *bytes, size_t size)
+{
+	if (memory_fd < 0 || sys_pwrite(memory_fd, bytes, size, at) != (long)size) {
+		if (!write_by_mprotect(at, bytes, size))
+			return false;
+	}
+	return !memcmp((const void *)(uintptr_t)at, bytes, size);
+}
+
+static bool write_jump(const unsigned char *at, const char *target)
+{
+	int64_t distance = target - (const char *)(at + JUMP_SIZE);
+	int32_t near = distance;
+	unsigned char jump[JUMP_SIZE] = { 0xe9 };
+
+	if (near != distance)
+		return false;
+	memcpy(jump + 1, &near, sizeof(near));
+	return write_text((uintptr_t)at, jump, sizeof(jump));
+}
+
+static bool patch_clone(const unsigned char *at, uint16_t nr)
+{
+	uint32_t slot = nr_clone_slots;
+
+	if (slot >= VMSC_NR_CLONE_SLOTS)
+		return false;
+	vmsc_clone_return[slot] = (uintptr_t)(at + SITE_SIZE);
+	vmsc_clone_number[slot] = nr;
+	nr_clone_slots++;
+	return write_jump(at, vmsc_clone_slots + slot * VMSC_CLONE_SLOT_SIZE);
+}
+
+static bool patch_plain(const unsigned char *at, uint16_t nr)
+{
+	uint32_t slot = nr_slots;
+
+	if (slot >= VMSC_NR_SLOTS)
+		return false;
+	vmsc_slot_return[slot] = (uintptr_t)(at + SITE_SIZE);
+	vmsc_slot_number[slot] = nr;
+	nr_slots++;
+	return write_jump(at, vmsc_slots + slot * VMSC_SLOT_SIZE);
+}
+
+/* A number that the gate wants, in the four bytes at @at; 0: none. */
+static uint16_t number_at(const unsigned char *at)
+{
+	uint32_t nr;
+
+	memcpy(&nr, at, sizeof(nr));
+	return nr < VMSC_NR_CAPTURED && vmsc_captured[nr] ? nr : 0;
+}
+
+static bool is_clone(uint16_t nr)
+{
+	return nr == SYS_clone || nr == SYS_clone3 || nr == SYS_vfork;
+}
+
+/* A syscall instruction at @at whose number is not loaded right before it: is it one that can change the layout? */
+static void note_far_site(const unsigned char *at, const unsigned char *begin, const char *module)
+{
+	for (const unsigned char *from = at - JUMP_SIZE; from >= begin && from >= at - LOOK_BACK; from--) {
+		if (*from == 0xb8 && number_at(from + 1) && vmsc_gate_is_vm(number_at(from + 1))) {
+			note(at, number_at(from + 1), false, module);
+			return;
+		}
+	}
+}
+
+/* The syscall instruction at @at, in code that begins at @begin. */
+static void patch_site(const unsigned char *at, const unsigned char *begin, const char *module)
+{
+	static const unsigned char syscall_function[] = { 0x4c, 0x8b, 0x4c, 0x24, 0x08 };
+	const unsigned char *site = at - JUMP_SIZE;
+	uint16_t nr;
+
+	if (!memcmp(site, syscall_function, sizeof(syscall_function)) && !vmsc_syscall_return) {
+		vmsc_syscall_return = (uintptr_t)(at + 2);
+		note(site, 0xffff, write_jump(site, vmsc_syscall_slot), module);
+		return;
+	}
+	if (site[0] != 0xb8) {
+		note_far_site(at, begin, module);
+		return;
+	}
+	nr = number_at(site + 1);
+	if (nr)
+		note(site, nr, is_clone(nr) ? patch_clone(site, nr) : patch_plain(site, nr), module);
+}
+
+static void patch_text(const unsigned char *begin, size_t size, const char *module)
+{
+	for (const unsigned char *at = begin + JUMP_SIZE; at + 1 < begin + size; at++) {
+		if (at[0] == 0x0f && at[1] == 0x05)
+			patch_site(at, begin, module);
+	}
+}
+
+static int patch_module(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+	(void)size;
+	(void)ctx;
+	if (!strstr(info->dlpi_name, "/libc.so.6") && !strstr(info->dlpi_name, "/ld-linux"))
+		return 0;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *phdr = &info->dlpi_phdr[i];
+
+		if (phdr->p_type == PT_LOAD && phdr->p_flags & PF_X)
+			patch_text((const unsigned char *)(uintptr_t)(info->dlpi_addr + phdr->p_vaddr), phdr->p_memsz,
+				   info->dlpi_name);
+	}
+	return 0;
+}
+
+/* _exit loads exit_group's number far from its syscall instruction: the function's entry is redirected instead. */
+static void patch_exit(void)
+{
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+	const unsigned char *entry = libc ? dlsym(libc, "_exit") : NULL;
+	const uint32_t wanted = SYS_exit_group;
+
+	for (int i = 0; entry && i < EXIT_GROUP_WITHIN; i++) {
+		if (memcmp(entry + i, &wanted, sizeof(wanted)))
+			continue;
+		vmsc_exit_return = (uintptr_t)(entry + JUMP_SIZE);
+		if (!write_jump(entry, vmsc_exit_slot))
+			break;
+		nr_patched++;
+		return;
+	}
+	vmsc_problem("libc's _exit could not be patched: the end of the process may not be seen");
+}
+
+bool vmsc_patch_all(void)
+{
+	memory_fd = sys_open("/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
+	dl_iterate_phdr(patch_module, NULL);
+	if (nr_patched)
+		patch_exit();
+	if (memory_fd >= 0)
+		sys_close(memory_fd);
+	return nr_patched;
+}
+
+static void *libc_function(const char *name)
+{
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+
+	return libc ? dlsym(libc, name) : NULL;
+}
+
+/* Calls that fail or do nothing even if they should be made after all. */
+static uint32_t call_some(void)
+{
+	static const char *const names[] = { "munmap", "mprotect", "madvise", "mlock", "munlock" };
+	uint32_t nr = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int (*function)(void *, size_t, int);
+		void *symbol = libc_function(names[i]);
+
+		if (!symbol)
+			continue;
+		memcpy(&function, &symbol, sizeof(symbol));
+		function(NULL, 0, 0);
+		nr++;
+	}
+	return nr;
+}
+
+bool vmsc_patch_prove(void)
+{
+	void *(*map)(void *, size_t, int, int, int, off_t);
+	void *symbol = libc_function("mmap");
+	int saved = errno;
+	uint32_t nr;
+
+	vmsc_rec.testing = true;
+	vmsc_rec.selftest = 0;
+	nr = call_some();
+	if (symbol) {
+		memcpy(&map, &symbol, sizeof(symbol));
+		map(NULL, 0, 0, 0, -1, 0);
+		nr++;
+	}
+	vmsc_rec.testing = false;
+	errno = saved;
+	return nr && vmsc_rec.selftest == nr;
+}
+
+void vmsc_patch_tell(void)
+{
+	for (uint32_t i = 0; i < nr_sites; i++) {
+		struct vmsc_site_record record = {
+			.addr = sites[i].addr, .nr = sites[i].nr, .patched = sites[i].patched,
+			.length = strlen(sites[i].module),
+		};
+
+		vmsc_writer_put(VMSC_RECORD_SITE, 0, &record, sizeof(record), sites[i].module, record.length);
+	}
+}

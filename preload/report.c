@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* report.c - see report.h. */
+#include "report.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "options.h"
+#include "start.h"
+#include "sys.h"
+#include "text.h"
+
+#include "inject.h"
+
+#define NR_KEPT 8
+#define KEPT_SIZE 4096
+
+static char command[PATH_MAX] = { 0 };
+static char kept[KEPT_SIZE] = { 0 };
+static char *environment[NR_KEPT + 1] = { NULL };
+
+static bool try_command(const char *library, const char *beside)
+{
+	struct vmsc_text text = vmsc_text_in(command, sizeof(command));
+	const char *slash = strrchr(library, '/');
+
+	if (library[0] != '/') {
+		long length = sys3(SYS_getcwd, (uintptr_t)command, sizeof(command), 0);
+
+		if (length <= 1)
+			return false;
+		text.length = length - 1;
+		vmsc_text_char(&text, '/');
+	}
+	for (const char *at = library; slash && at < slash; at++)
+		vmsc_text_char(&text, *at);
+	vmsc_text_put(&text, slash ? beside : beside + 1);
+	return !text.cut && !sys6(SYS_faccessat, AT_FDCWD, (uintptr_t)command, 1 /* X_OK */, 0, 0, 0);
+}
+
+static void keep_environment(char **envp)
+{
+	static const char *const names[] = { "PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR", "XDG_CACHE_HOME" };
+	struct vmsc_text text = vmsc_text_in(kept, sizeof(kept));
+	int nr = 0;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *value = vmsc_options_find(envp, names[i]);
+		struct vmsc_text before = text;
+
+		if (!value)
+			continue;
+		environment[nr] = text.at + text.length;
+		vmsc_text_put(&text, names[i]);
+		vmsc_text_char(&text, '=');
+		vmsc_text_put(&text, value);
+		if (text.cut || text.length + 2 > text.size) {
+			text = before;
+			continue;
+		}
+		text.length++;
+		text.at[text.length] = '\0';
+		nr++;
+	}
+	environment[nr] = NULL;
+}
+
+void vmsc_report_prepare(const char *library, char **envp)
+{
+	static const char *const places[] = { "/../../bin/vmascope", "/../../../bin/vmascope", "/vmascope" };
+
+	keep_environment(envp);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (try_command(library, places[i]))
+			return;
+	}
+	command[0] = '\0';
+}
+
+/* On the parent's memory and stack, while the parent is stopped: nothing may return. */
+static __attribute__((noreturn, noinline)) void become_writer(const char *const *args)
+{
+	int null = sys_open("/dev/null", O_RDWR, 0);
+
+	for (int fd = 0; fd < 3; fd++) {
+		if (null != fd)
+			sys3(SYS_dup3, null, fd, 0);
+	}
+	sys3(SYS_close_range, 3, ~0u, 0);
+	sys3(SYS_execve, (uintptr_t)command, (uintptr_t)args, (uintptr_t)environment);
+	for (;;)
+		sys3(SYS_exit_group, 127, 0, 0);
+}
+
+static __attribute__((noinline)) long spawn(const char *const *args)
+{
+	long pid = sys6(SYS_clone, CLONE_VM | CLONE_VFORK, 0, 0, 0, 0, 0);
+
+	if (!pid)
+		become_writer(args);
+	return pid;
+}
+
+static void write_one(const struct vmsc_names *names)
+{
+	const char *const args[] = {
+		"vmascope", "write-report", names->trace, names->report, names->keep_trace ? NULL : "--remove-trace",
+		NULL,
+	};
+	uint64_t all = ~UINT64_C(0), before = 0;
+	int status = 0;
+	long pid, ret;
+
+	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&all, (uintptr_t)&before, sizeof(all), 0, 0);
+	pid = spawn(args);
+	do
+		ret = pid > 0 ? sys6(SYS_wait4, pid, (uintptr_t)&status, __WALL, 0, 0, 0) : 0;
+	while (ret == -EINTR);
+	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&before, 0, sizeof(all), 0, 0);
+}
+
+void vmsc_report_write(void)
+{
+	static struct vmsc_names earlier = { .nr_earlier = 0 };
+
+	if (!command[0])
+		return;
+	for (uint32_t i = 1; i <= vmsc_names.nr_earlier; i++) {
+		if (vmsc_naming_earlier(&vmsc_names, i, &earlier))
+			write_one(&earlier);
+	}
+	write_one(&vmsc_names);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slots.h - where patched sites land. A site "mov $NR,%eax; syscall" has its first five bytes replaced by a jump to a
+ * slot; the slot calls vmsc_gate() with the registers and goes back behind the syscall instruction.
+ */
+#ifndef VMSC_SLOTS_H
+#define VMSC_SLOTS_H
+
+#define VMSC_NR_SLOTS 128 /* ordinary sites */
+#define VMSC_NR_CLONE_SLOTS 16 /* clone, clone3, vfork: may have to run in place */
+#define VMSC_SLOT_SIZE 128
+#define VMSC_CLONE_SLOT_SIZE 256
+#define VMSC_NR_CAPTURED 512 /* system-call numbers that can be asked for */
+
+#ifndef __ASSEMBLER__
+
+#include <stdint.h>
+
+/* What vm_common of slots.S pushes, lowest address first. */
+struct vmsc_regs {
+	uint64_t rax, rdi, rsi, rdx, r10, r8, r9;
+	uint64_t rbx, r12, r13, r14, r15;
+	uint64_t rbp;
+	uint64_t slot; /* return address into the slot */
+};
+
+/* Bytes from the end of struct vmsc_regs to the stack pointer that the site had. */
+#define VMSC_SITE_STACK 152
+
+/* Of the thread; a vfork child shares its parent's. Zero in a fresh thread. */
+struct vmsc_thread {
+	uint32_t vfork; /* >0: a vfork child is running on this thread's data; slots.S counts here: first field */
+	uint32_t depth; /* of vmsc_gate: >1 is a signal handler in the midst of our work, or the unwinder's own call */
+	uint32_t tid; /* kept, 0: not asked yet */
+	uint32_t unwinding;
+	uint64_t top; /* where the stack was at depth 1 */
+};
+
+extern __thread struct vmsc_thread vmsc_self;
+
+extern const char vmsc_slots[], vmsc_clone_slots[], vmsc_syscall_slot[], vmsc_exit_slot[];
+extern uint64_t vmsc_slot_return[VMSC_NR_SLOTS], vmsc_slot_number[VMSC_NR_SLOTS];
+extern uint64_t vmsc_clone_return[VMSC_NR_CLONE_SLOTS], vmsc_clone_number[VMSC_NR_CLONE_SLOTS];
+extern uint64_t vmsc_syscall_return, vmsc_exit_return;
+extern const uint8_t vmsc_captured[VMSC_NR_CAPTURED]; /* not 0: the gate wants it */
+
+/* Everything captured comes here. Returns what the program shall see in rax. */
+long vmsc_gate(struct vmsc_regs *regs);
+
+#endif
+#endif

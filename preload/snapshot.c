@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* snapshot.c - see snapshot.h. */
+#include "snapshot.h"
+
+#include "arena.h"
+#include "look.h"
+#include "own.h"
+#include "recorder.h"
+#include "writer.h"
+
+#include "inject.h"
+
+static int write_seen(void *ctx, const struct vmsc_seen_record *seen, const char *name, size_t length)
+{
+	struct vmsc_seen_record record = *seen;
+	uint64_t *nr = ctx;
+
+	record.traits = vmsc_own_contains(seen->start, seen->end) ? VMSC_VMA_OWN : 0;
+	record.length = length;
+	vmsc_writer_put(VMSC_RECORD_SEEN, 0, &record, sizeof(record), name, length);
+	++*nr;
+	return 0;
+}
+
+static void begin(enum vmsc_when when, uint64_t start, uint64_t end, bool flags)
+{
+	struct vmsc_snapshot_record record = { .when = when, .flags_known = flags, .start = start, .end = end };
+
+	vmsc_writer_put(VMSC_RECORD_SNAPSHOT, 0, &record, sizeof(record), NULL, 0);
+}
+
+static void finish(uint64_t nr)
+{
+	struct vmsc_snapshot_end_record record = { .nr = nr };
+
+	vmsc_writer_put(VMSC_RECORD_SNAPSHOT_END, 0, &record, sizeof(record), NULL, 0);
+}
+
+void vmsc_snapshot_all(enum vmsc_when when)
+{
+	uint64_t nr = 0;
+
+	begin(when, 0, UINT64_MAX, true);
+	if (vmsc_look_all(true, write_seen, &nr)) {
+		vmsc_problem("a snapshot could not be read from /proc/self/smaps");
+		nr++; /* tells the reader that it is incomplete */
+	}
+	finish(nr);
+}
+
+static uint64_t before(uint64_t start)
+{
+	struct vmsc_seen_record seen;
+	struct vmsc_vma prev;
+	uint64_t from = start;
+
+	if (vmsc_rec.replay && vmsc_mm_prev(vmsc_replay_mm(vmsc_rec.replay), start, &prev))
+		from = prev.start;
+	if (!vmsc_look_vma(from, &seen) && seen.start < from)
+		from = seen.start;
+	return from;
+}
+
+void vmsc_snapshot_around(enum vmsc_when when, uint64_t start, uint64_t end)
+{
+	struct vmsc_seen_record seen;
+	uint64_t nr = 0, at;
+
+	start = before(start);
+	if (!vmsc_look_vma(end, &seen) && seen.end > end)
+		end = seen.end;
+	begin(when, start, end, false);
+	for (at = start; at < end && !vmsc_look_vma(at, &seen) && seen.start < end; at = seen.end)
+		write_seen(&nr, &seen, NULL, 0);
+	finish(nr);
+}

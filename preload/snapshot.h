@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* snapshot.h - VMAs as the kernel shows them, into the trace. Needs the recorder's lock. */
+#ifndef VMSC_SNAPSHOT_H
+#define VMSC_SNAPSHOT_H
+
+#include "vmascope/trace.h"
+
+/* The whole address space, with flags. */
+void vmsc_snapshot_all(enum vmsc_when when);
+
+/* [start, end) and the VMA on each side, without flags. */
+void vmsc_snapshot_around(enum vmsc_when when, uint64_t start, uint64_t end);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* stack.h - call stacks by libunwind, which is loaded at start so that none of its symbols reaches the program. */
+#ifndef VMSC_STACK_H
+#define VMSC_STACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "slots.h"
+#include "vmascope/trace.h"
+
+struct vmsc_frames {
+	uint32_t nr;
+	uint64_t at[VMSC_STACK_MAX];
+};
+
+/* Loads the unwinder. False: no stacks. Before the program runs. */
+bool vmsc_stack_load(void);
+
+/* Lets it do its first-time work, once sites are patched. */
+void vmsc_stack_warm_up(void);
+
+/* Fills @frames with the caller's stack, our own frames left out. Not under the lock. */
+void vmsc_stack_take(struct vmsc_frames *frames);
+
+/* The trace's number for @frames, written when new; 0 for none. Under the lock. */
+uint32_t vmsc_stack_id(const struct vmsc_frames *frames);
+
+/* Numbers start anew: a forked child's trace. */
+void vmsc_stack_forget(void);
+
+/* Is @at in the unwinder's text, while it works for us? */
+bool vmsc_stack_is_own_return(uint64_t at);
+
+/* Was the call at these registers made by the unwinder? */
+bool vmsc_stack_is_own_call(const struct vmsc_regs *regs);
+
+#endif
