@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "recording.h"
 #include "report.h"
 #include "say.h"
 
@@ -68,6 +69,8 @@ int vmsc_write_report_main(int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs a trace and the report's place");
+	if (!strncmp(argv[optind + 1], VMSC_NO_REPORT, strlen(VMSC_NO_REPORT)))
+		return VMSC_EXIT_GOOD;
 	if (!vmsc_report_save(argv[optind], argv[optind + 1]))
 		return VMSC_EXIT_TROUBLE;
 	if (remove && unlink(argv[optind]))

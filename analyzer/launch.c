@@ -47,7 +47,7 @@ static void set_environment(const struct vmsc_recording *recording)
 
 	set("LD_PRELOAD", list);
 	set("VMASCOPE_TRACE", recording->trace);
-	set("VMASCOPE_OUT", recording->report ? recording->report : "");
+	set("VMASCOPE_OUT", recording->report ? recording->report : VMSC_NO_REPORT);
 	set("VMASCOPE_CHECK", recording->check);
 	set("VMASCOPE_CAPTURE", recording->capture);
 	set("VMASCOPE_STACKS", zero_one(recording->stacks));

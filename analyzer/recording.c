@@ -2,6 +2,7 @@
 #include "recording.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdio.h>
@@ -122,6 +123,7 @@ static bool clear_place(const char *pattern)
 static bool make_folder(struct vmsc_recording *recording)
 {
 	const char *base = getenv("TMPDIR");
+	int fd;
 
 	recording->folder = vmsc_format("%s/vmascope-XXXXXX", base && base[0] == '/' ? base : "/tmp");
 	if (!mkdtemp(recording->folder)) {
@@ -130,6 +132,12 @@ static bool make_folder(struct vmsc_recording *recording)
 		return false;
 	}
 	recording->session = vmsc_format("%s/session", recording->folder);
+	fd = open(recording->session, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		vmsc_complain("record: can't make %s: %s", recording->session, strerror(errno));
+		return false;
+	}
+	close(fd);
 	return true;
 }
 

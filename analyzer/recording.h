@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Where a report goes that nobody wants: nothing is written there, whatever is appended to the name. */
+#define VMSC_NO_REPORT "/dev/null"
+
 struct vmsc_recording {
 	const char *check, *capture, *stacks, *follow; /* NULL: as the environment or the library has it */
 	char *trace, *report;			       /* whole patterns; report NULL: none wanted */

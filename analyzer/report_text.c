@@ -12,6 +12,7 @@
 #include "groups.h"
 #include "lines.h"
 #include "say.h"
+#include "symbols.h"
 #include "value.h"
 #include "vmaform.h"
 
@@ -35,25 +36,41 @@ static char *printable(struct vmsc_bytes bytes)
 	return vmsc_printable(bytes.text ? bytes.text : "", bytes.length);
 }
 
+static void write_row(const char *count, const char *size, const char *name, FILE *out)
+{
+	if (size)
+		fprintf(out, "%10s  %9s  %s\n", count, size, name);
+	else
+		fprintf(out, "%10s  %s\n", count, name);
+}
+
+static void write_group(const struct vmsc_group *group, bool sized, FILE *out)
+{
+	char *count = vmsc_format("%" PRIu64, group->count), *size = size_text(group->bytes);
+
+	write_row(count, sized ? size : NULL, group->name, out);
+	free(count);
+	free(size);
+}
+
 static void write_groups(struct vmsc_groups *groups, const char *title, const char *counted,
 			 const char *named, bool sized, FILE *out)
 {
 	size_t nr = vmsc_groups_nr(groups), i;
 	const struct vmsc_group *sorted = vmsc_groups_sorted(groups);
-	char *size;
+	char *more;
 
 	if (!nr)
 		return;
 	fprintf(out, "\n%s\n", title);
-	fprintf(out, sized ? "%10s  %9s  %s\n" : "%10s  %.0s%s\n", counted, "size", named);
-	for (i = 0; i < nr && i < TOP; i++) {
-		size = size_text(sorted[i].bytes);
-		fprintf(out, sized ? "%10" PRIu64 "  %9s  %s\n" : "%10" PRIu64 "  %.0s%s\n", sorted[i].count,
-			size, sorted[i].name);
-		free(size);
-	}
-	if (nr > TOP)
-		fprintf(out, "%10s  %sand %zu more\n", "", sized ? "           " : "", nr - TOP);
+	write_row(counted, sized ? "size" : NULL, named, out);
+	for (i = 0; i < nr && i < TOP; i++)
+		write_group(&sorted[i], sized, out);
+	if (nr <= TOP)
+		return;
+	more = vmsc_format("and %zu more", nr - TOP);
+	write_row("", sized ? "" : NULL, more, out);
+	free(more);
 }
 
 static void write_verdict(const struct vmsc_analysis *analysis, const char *path, FILE *out)
@@ -134,7 +151,23 @@ static char *kind_text(const struct vmsc_analysis *analysis, const struct vmsc_f
 	return text;
 }
 
-static char *site_text(const struct vmsc_analysis *analysis, const struct vmsc_vma *vma)
+static char *where_text(struct vmsc_symbols *symbols, const struct vmsc_frame *frame)
+{
+	const char *symbol = frame ? vmsc_symbols_find(symbols, frame) : NULL;
+	char *place, *text;
+
+	if (!frame)
+		return vmsc_format("%s", "no stack recorded");
+	place = vmsc_frame_short(frame);
+	if (!symbol)
+		return place;
+	text = vmsc_format("%s  %s", place, symbol);
+	free(place);
+	return text;
+}
+
+static char *site_text(const struct vmsc_analysis *analysis, struct vmsc_symbols *symbols,
+		       const struct vmsc_vma *vma)
 {
 	const struct vmsc_call_stack *stack = vmsc_analysis_birth(analysis, vma);
 	const struct vmsc_frame *frame = vmsc_stack_caller(stack);
@@ -144,7 +177,7 @@ static char *site_text(const struct vmsc_analysis *analysis, const struct vmsc_v
 	if (!ref)
 		return vmsc_format("%s", "there before recording began");
 	call = vmsc_syscall_text(ref->record->nr);
-	where = frame ? vmsc_frame_short(frame) : vmsc_format("%s", "no stack recorded");
+	where = where_text(symbols, frame);
 	text = vmsc_format("%s  %s", call, where);
 	free(call);
 	free(where);
@@ -154,18 +187,20 @@ static char *site_text(const struct vmsc_analysis *analysis, const struct vmsc_v
 static void write_vma_groups(const struct vmsc_analysis *analysis, FILE *out)
 {
 	struct vmsc_groups *kinds = vmsc_groups_new(), *sites = vmsc_groups_new();
+	struct vmsc_symbols *symbols = vmsc_symbols_new();
 	uint64_t size;
 	size_t i;
 
 	for (i = 0; i < analysis->nr_vmas; i++) {
 		size = analysis->vmas[i].vma.end - analysis->vmas[i].vma.start;
 		vmsc_groups_add(kinds, kind_text(analysis, &analysis->vmas[i]), 1, size);
-		vmsc_groups_add(sites, site_text(analysis, &analysis->vmas[i].vma), 1, size);
+		vmsc_groups_add(sites, site_text(analysis, symbols, &analysis->vmas[i].vma), 1, size);
 	}
 	write_groups(kinds, "what the VMAs are", "VMAs", "perms and path", true, out);
 	write_groups(sites, "which call made them, from where", "VMAs", "call and caller", true, out);
 	vmsc_groups_free(kinds);
 	vmsc_groups_free(sites);
+	vmsc_symbols_free(symbols);
 }
 
 static char *apart_text(const struct vmsc_final_vma *final)

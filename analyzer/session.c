@@ -180,7 +180,7 @@ void vmsc_recording_finish(struct vmsc_recording *recording)
 {
 	struct session session = {.nr = 0};
 
-	if (recording->session) {
+	if (recording->folder) {
 		read_session(&session, recording);
 		if (recording->report)
 			write_reports(&session, recording);
