@@ -140,13 +140,29 @@ static void ask_madvise(const struct vmsc_mm *mm, const struct vmsc_call *call, 
 		ask_modified(mm, asks, start, end);
 }
 
+/* Where the kernel will probably put it: neighbours on both sides are a question there too. */
+static uint64_t probable_address(const struct vmsc_mm *mm, const struct vmsc_call *call)
+{
+	struct vmsc_place place = {.hint = call->args[0] & ~PAGE_MASK_,
+				   .len = page_align(call->args[1]),
+				   .pgoff = call->args[5] >> VMSC_PAGE_SHIFT,
+				   .flags = (uint32_t)call->args[3],
+				   .file = vmsc_mm_file_of(mm, call->file)};
+	int64_t found = place.len ? vmsc_place_find(mm, &place) : 0;
+
+	return found > 0 ? (uint64_t)found : 0;
+}
+
 static void ask_mmap(const struct vmsc_mm *mm, const struct vmsc_call *call, struct asks *asks)
 {
-	uint64_t start = call->args[0], end = start + page_align(call->args[1]);
+	bool fixed = call->args[3] & (MAP_FIXED_ | MAP_FIXED_NOREPLACE_);
+	uint64_t start = fixed ? call->args[0] : probable_address(mm, call);
+	uint64_t end = start + page_align(call->args[1]);
 
-	if (!(call->args[3] & (MAP_FIXED_ | MAP_FIXED_NOREPLACE_)) || end <= start)
+	if (end <= start)
 		return;
-	ask_cut(mm, asks, start, end);
+	if (fixed)
+		ask_cut(mm, asks, start, end);
 	ask_around(mm, asks, start, end);
 }
 
