@@ -86,7 +86,7 @@ int vmsc_anon_populate(struct vmsc_mm *mm, uint64_t start, uint64_t end)
 
 		if (vm_flags & (VMSC_VM(IO) | VMSC_VM(PFNMAP) | VMSC_VM(LOCKONFAULT)))
 			continue;
-		if (!(vm_flags & VMSC_VM_ACCESS))
+		if (!(vm_flags & VMSC_VM_ACCESS) || (mm->refused && (vm_flags & VMSC_VM(MAYBE_GUARD))))
 			return -ENOMEM;
 		if (!mm->dry && (vm_flags & (VMSC_VM(WRITE) | VMSC_VM(SHARED))) == VMSC_VM(WRITE))
 			vmsc_anon_fault(mm, node);

@@ -80,8 +80,10 @@ struct vmsc_mm {
 	uint32_t next_anon_vma, next_file;
 	/* of the running step */
 	uint64_t seq;
-	bool dry;	    /* check only, change nothing */
-	bool force;	    /* the kernel is known to have accepted: change whatever the checks say */
+	bool dry;     /* check only, change nothing */
+	bool force;   /* the kernel is known to have accepted: change whatever the checks say */
+	bool refused; /* the recorded call failed: what it populates ends somewhere, at a guard page perhaps
+		       */
 	bool contradiction; /* what was recorded can't be */
 	enum vmsc_hidden hidden;
 };

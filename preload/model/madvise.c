@@ -229,6 +229,8 @@ static int populate(struct vmsc_mm *mm, uint64_t start, uint64_t end, bool write
 			return -EINVAL;
 		if (!(vm_flags & (write ? VMSC_VM(WRITE) : VMSC_VM(READ))))
 			return -EINVAL;
+		if (mm->refused && (vm_flags & VMSC_VM(MAYBE_GUARD)))
+			return -EFAULT;
 		if (write && !mm->dry)
 			vmsc_anon_fault(mm, node);
 		start = node->vma.end;

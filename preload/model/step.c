@@ -184,6 +184,7 @@ int vmsc_mm_step(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_o
 	mm->seq = call->seq;
 	mm->hidden = VMSC_HIDDEN_NOTHING;
 	mm->contradiction = false;
+	mm->refused = call->has_result && is_error(call->result);
 	if (!call->has_result || op->run == vmsc_op_brk)
 		ret = op->run(mm, call, out);
 	else if (is_error(call->result))
