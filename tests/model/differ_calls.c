@@ -159,10 +159,12 @@ static void random_lock(struct differ_random *random, const struct layout_drawin
 	uint16_t nr = calls[differ_rand(random, random->populates ? 4 : 3)];
 
 	call(step, nr, some_range(random, now), nr == SYS_mlock2);
-	if (one_in(random, 40)) {
+	if (one_in(random, 40) && !(random->lacks & LAYOUT_NEEDS_SMALL)) {
 		memset(step, 0, sizeof(*step));
 		step->call.nr = one_in(random, 3) ? SYS_mlockall : SYS_munlockall;
-		step->call.args[0] = random->populates ? 1 + differ_rand(random, 2) : 6;
+		step->call.args[0] = 6;
+		if (random->populates)
+			step->call.args[0] = 1 + differ_rand(random, 2);
 	}
 }
 
@@ -200,7 +202,7 @@ static void random_rare(struct differ_random *random, const struct layout_drawin
 		step->kind = LAYOUT_FORK;
 	} else if (one_in(random, 4) && random->seals) {
 		call(step, LAYOUT_NR_SYSCALL_MSEAL, some_range(random, now), 0);
-	} else if (one_in(random, 4) && !(random->lacks & LAYOUT_NEEDS_KSM)) {
+	} else if (one_in(random, 4) && !(random->lacks & (LAYOUT_NEEDS_KSM | LAYOUT_NEEDS_SMALL))) {
 		step->call.nr = SYS_prctl;
 		step->call.args[0] = 67;
 		step->call.args[1] = differ_rand(random, 2);

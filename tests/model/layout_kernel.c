@@ -25,6 +25,18 @@
 #define MAX_FILE_PAGES 4096
 #define CHILD_SECONDS  20
 
+#if defined(__SANITIZE_ADDRESS__)
+static const bool sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+static const bool sanitized = true;
+#else
+static const bool sanitized;
+#endif
+#else
+static const bool sanitized;
+#endif
+
 /* What the child tells. */
 struct told {
 	size_t done; /* steps */
@@ -474,7 +486,7 @@ static unsigned int find_lacks(void)
 		{ LAYOUT_NEEDS_THP, probe_thp },
 	};
 	/* clang-format on */
-	unsigned int lacks = LAYOUT_NEEDS_MODEL;
+	unsigned int lacks = LAYOUT_NEEDS_MODEL | (sanitized ? LAYOUT_NEEDS_SMALL : 0);
 
 	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++)
 		if (try_in_child(probes[i].probe))

@@ -295,6 +295,8 @@ static int parse_other(struct words *op)
 		plan->needs |= LAYOUT_NEEDS_BRK;
 	} else if (!strcmp(verb, "mlockall")) {
 		op->step = layout_push(plan, SYS_mlockall, *what == 'c' ? 1 : *what == 'f' ? 2 : 6, 0, 0);
+		if (*what == 'c')
+			plan->needs |= LAYOUT_NEEDS_SMALL;
 	} else if (!strcmp(verb, "munlockall")) {
 		op->step = layout_push(plan, SYS_munlockall, 0, 0, 0);
 	} else if (!strcmp(verb, "mdwe")) {

@@ -96,6 +96,7 @@ enum {
 	LAYOUT_NEEDS_KSM = 32,
 	LAYOUT_NEEDS_THP = 64,
 	LAYOUT_NEEDS_MODEL = 128,
+	LAYOUT_NEEDS_SMALL = 256, /* an address space that can be walked whole: no sanitizer's shadow */
 };
 
 struct layout_plan {

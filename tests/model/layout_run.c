@@ -91,7 +91,7 @@ static bool run_release(struct run *run, const struct layout_plan *plan, const s
 /* For a row that holds between the tested releases only: its own. */
 static struct layout_release own_release(const struct layout_case *row)
 {
-	struct layout_release release = { 6, 18 };
+	struct layout_release release = {6, 18};
 	const char *text = row->since ? row->since : row->until;
 
 	if (text)

@@ -92,7 +92,7 @@ static bool is_given(const struct vmsc_call *call, int64_t real)
 		return real >= 0 && !inside(real);
 	if (call->nr == SYS_madvise)
 		return real < 0 && call->args[2] >= 22 && call->args[2] <= 24;
-	return real < 0 && (call->nr == SYS_mbind || call->nr == SYS_mlock);
+	return real < 0 && (call->nr == SYS_mbind || call->nr == SYS_mlock || call->nr == SYS_mlock2);
 }
 
 /* One step in both worlds; NULL, or how they part. */
