@@ -171,7 +171,7 @@ void vmsc_call_drain(const struct vmsc_pending *pending)
 static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], const struct vmsc_frames *frames)
 {
 	set_busy(1);
-	call->stack = vmsc_stack_id(frames);
+	call->stack = frames ? vmsc_stack_id(frames) : 0;
 	vmsc_extra_before(call);
 	ask(call);
 	call->result = vmsc_call_raw(call->nr, args);
@@ -184,20 +184,18 @@ static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], con
 
 long vmsc_call(uint32_t nr, const uint64_t args[6])
 {
+	const struct vmsc_frames *frames;
 	struct vmsc_captured call;
-	struct vmsc_frames frames;
 
-	frames.nr = 0;
 	if (vmsc_state() != VMSC_STATE_ACTIVE)
 		return vmsc_call_raw(nr, args);
-	if (vmsc_self.depth == 1)
-		vmsc_stack_take(&frames);
+	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();
 	if (!vmsc_lock_try(call.tid))
 		return make_unordered(&call, args);
 	if (vmsc_state() == VMSC_STATE_ACTIVE)
-		make_ordered(&call, args, &frames);
+		make_ordered(&call, args, frames);
 	else
 		call.result = vmsc_call_raw(nr, args);
 	vmsc_lock_release(vmsc_call_drain);

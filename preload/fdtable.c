@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "recorder.h"
 #include "sys.h"
 
 #include "inject.h"
@@ -13,7 +14,7 @@
 #define NR_ENTRIES 4096u /* descriptors above are looked at anew with every mmap */
 #define UFFD_BIT 0x80000000u
 
-static int own[VMSC_NR_OWN_FDS] = { -1, -1, -1, -1 };
+static int own[VMSC_NR_OWN_FDS] = { -1, -1, -1, -1, -1, -1 };
 static uint32_t *entries = NULL;
 
 int vmsc_fd_own(enum vmsc_own_fd which)
@@ -48,17 +49,27 @@ bool vmsc_fd_is_own(int fd)
 	return false;
 }
 
+/* The unwinder knows its pipe by number and would write into the program's file. */
+static void give_up_stacks(void)
+{
+	vmsc_rec.options.stacks = false;
+	vmsc_problem("the program took the unwinder's descriptor; no more call stacks are recorded");
+}
+
 void vmsc_fd_yield(int fd)
 {
 	for (int i = 0; i < VMSC_NR_OWN_FDS; i++) {
-		if (own[i] == fd)
-			own[i] = sys_fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
+		if (own[i] != fd)
+			continue;
+		own[i] = sys_fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
+		if (i == VMSC_OWN_FD_PIPE_READ || i == VMSC_OWN_FD_PIPE_WRITE)
+			give_up_stacks();
 	}
 }
 
 void vmsc_fd_forget(void)
 {
-	for (int i = 0; i < VMSC_NR_OWN_FDS; i++) {
+	for (int i = 0; i < VMSC_OWN_FD_PIPE_READ; i++) {
 		if (own[i] >= 0)
 			sys_close(own[i]);
 		own[i] = -1;

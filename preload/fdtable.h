@@ -16,6 +16,8 @@ enum vmsc_own_fd {
 	VMSC_OWN_FD_MAPS,
 	VMSC_OWN_FD_SMAPS,
 	VMSC_OWN_FD_PAGEMAP,
+	VMSC_OWN_FD_PIPE_READ, /* the unwinder's */
+	VMSC_OWN_FD_PIPE_WRITE,
 	VMSC_NR_OWN_FDS
 };
 
@@ -25,7 +27,7 @@ int vmsc_fd_peek_own(enum vmsc_own_fd which); /* -1: not open */
 void vmsc_fd_set_own(enum vmsc_own_fd which, int fd);
 bool vmsc_fd_is_own(int fd);
 
-/* Moves our descriptor away from number @fd, which the program is about to take. */
+/* Moves our descriptor away from number @fd, which the program is about to take; without the unwinder's there are no stacks. */
 void vmsc_fd_yield(int fd);
 
 /* A forked child: closes the parent's descriptors that it inherited; they are opened anew when asked for. */

@@ -25,7 +25,7 @@
 static long make_locked(struct vmsc_captured *call, uint32_t nr, const uint64_t args[6],
 			const struct vmsc_frames *frames)
 {
-	call->stack = vmsc_stack_id(frames);
+	call->stack = frames ? vmsc_stack_id(frames) : 0;
 	call->result = vmsc_call_raw(nr, args);
 	if (!call->result)
 		return 0;
@@ -36,22 +36,20 @@ static long make_locked(struct vmsc_captured *call, uint32_t nr, const uint64_t 
 
 long vmsc_fork(uint32_t nr, const uint64_t args[6])
 {
+	const struct vmsc_frames *frames;
 	struct vmsc_captured call;
-	struct vmsc_frames frames;
 	long ret;
 
-	frames.nr = 0;
 	if (vmsc_state() != VMSC_STATE_ACTIVE)
 		return vmsc_call_raw(nr, args);
-	if (vmsc_self.depth == 1)
-		vmsc_stack_take(&frames);
+	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();
 	/* Without the lock the child finds a model that may not be whole, and starts from the maps. */
 	if (!vmsc_lock_try(call.tid)) {
 		ret = vmsc_call_raw(nr, args);
 	} else {
-		ret = make_locked(&call, nr, args, &frames);
+		ret = make_locked(&call, nr, args, frames);
 		if (ret)
 			vmsc_lock_release(vmsc_call_drain);
 	}

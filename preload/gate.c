@@ -14,6 +14,7 @@
 #include "arena.h"
 #include "call.h"
 #include "fdhooks.h"
+#include "fdtable.h"
 #include "finish.h"
 #include "fork.h"
 #include "gate.h"
@@ -35,7 +36,7 @@ enum kind {
 	KIND_VM, /* recorded as it comes */
 	KIND_RANGE, /* the same, unless the range is ours */
 	KIND_PRCTL, KIND_ARCH_PRCTL, KIND_IOCTL, KIND_LIMIT,
-	KIND_CLOSE, KIND_CLOSE_RANGE, KIND_DUP, KIND_PIPE,
+	KIND_CLOSE, KIND_CLOSE_RANGE, KIND_DUP, KIND_PIPE, KIND_SIGALTSTACK,
 	KIND_FORK, KIND_EXEC, KIND_EXIT, KIND_KILL, KIND_SECCOMP,
 };
 
@@ -51,7 +52,7 @@ const uint8_t vmsc_captured[VMSC_NR_CAPTURED] = {
 	[SYS_prctl] = KIND_PRCTL, [SYS_arch_prctl] = KIND_ARCH_PRCTL, [SYS_ioctl] = KIND_IOCTL,
 	[SYS_setrlimit] = KIND_VM, [SYS_prlimit64] = KIND_LIMIT,
 	[SYS_close] = KIND_CLOSE, [SYS_close_range] = KIND_CLOSE_RANGE, [SYS_dup2] = KIND_DUP, [SYS_dup3] = KIND_DUP,
-	[SYS_pipe2] = KIND_PIPE,
+	[SYS_pipe2] = KIND_PIPE, [SYS_sigaltstack] = KIND_SIGALTSTACK,
 	[SYS_clone] = KIND_FORK, [SYS_clone3] = KIND_FORK, [SYS_fork] = KIND_FORK, [SYS_vfork] = KIND_FORK,
 	[SYS_execve] = KIND_EXEC, [SYS_execveat] = KIND_EXEC, [SYS_exit_group] = KIND_EXIT,
 	[SYS_kill] = KIND_KILL, [SYS_tkill] = KIND_KILL, [SYS_tgkill] = KIND_KILL, [SYS_seccomp] = KIND_SECCOMP,
@@ -97,6 +98,8 @@ static long unwinder_call(uint32_t nr, const uint64_t args[6])
 	if (nr == SYS_pipe2 && !ret) {
 		fds[0] = vmsc_sys_hide(fds[0]);
 		fds[1] = vmsc_sys_hide(fds[1]);
+		vmsc_fd_set_own(VMSC_OWN_FD_PIPE_READ, fds[0]);
+		vmsc_fd_set_own(VMSC_OWN_FD_PIPE_WRITE, fds[1]);
 	}
 	return ret;
 }
@@ -152,6 +155,21 @@ static long enter_seccomp(uint32_t nr, const uint64_t args[6])
 	return vmsc_call_raw(nr, args);
 }
 
+/* Where a handler may run with little room is kept, for vmsc_stack_is_alternate(). */
+static long set_altstack(const uint64_t args[6])
+{
+	long ret = vmsc_call_raw(SYS_sigaltstack, args);
+	stack_t stack;
+
+	if (ret || !args[0] || vmsc_self.vfork)
+		return ret;
+	memset(&stack, 0, sizeof(stack));
+	sys3(SYS_sigaltstack, 0, (uintptr_t)&stack, 0);
+	vmsc_self.alternate_start = (uintptr_t)stack.ss_sp;
+	vmsc_self.alternate_size = stack.ss_flags & SS_DISABLE ? 0 : stack.ss_size;
+	return ret;
+}
+
 static long handle(uint32_t nr, const uint64_t args[6])
 {
 	switch (vmsc_captured[nr]) {
@@ -171,6 +189,8 @@ static long handle(uint32_t nr, const uint64_t args[6])
 		return vmsc_finish_kill(nr, args);
 	case KIND_SECCOMP:
 		return enter_seccomp(nr, args);
+	case KIND_SIGALTSTACK:
+		return set_altstack(args);
 	case KIND_PRCTL:
 		if (args[0] == PR_SET_SECCOMP)
 			return enter_seccomp(nr, args);
@@ -180,23 +200,13 @@ static long handle(uint32_t nr, const uint64_t args[6])
 	}
 }
 
-static bool is_on_altstack(uint64_t at)
-{
-	stack_t stack;
-
-	memset(&stack, 0, sizeof(stack));
-	if (sys3(SYS_sigaltstack, 0, (uintptr_t)&stack, 0) || stack.ss_flags & SS_DISABLE)
-		return false;
-	return at - (uint64_t)(uintptr_t)stack.ss_sp < stack.ss_size;
-}
-
 /*
- * A handler may leave us for good by a jump (siglongjmp, cancellation). Then this thread comes back with a stack shallower
+ * A handler may leave us for good by a jump (siglongjmp, cancellation). Then this thread comes back with a stack no deeper
  * than where we were, though it seems to be in our midst.
  */
 static bool has_jumped_out(const struct vmsc_thread *self, uint64_t at)
 {
-	return self->depth && at > self->top && is_on_altstack(at) == is_on_altstack(self->top);
+	return self->depth && at >= self->top && vmsc_stack_is_alternate(at) == vmsc_stack_is_alternate(self->top);
 }
 
 static long enter(uint32_t nr, const uint64_t args[6], uint64_t at)

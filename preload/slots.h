@@ -33,7 +33,9 @@ struct vmsc_thread {
 	uint32_t depth; /* of vmsc_gate: >1 is a signal handler in the midst of our work, or the unwinder's own call */
 	uint32_t tid; /* kept, 0: not asked yet */
 	uint32_t unwinding;
+	uint32_t prepared; /* for the unwinder */
 	uint64_t top; /* where the stack was at depth 1 */
+	uint64_t alternate_start, alternate_size; /* of the signal stack, as last set */
 };
 
 extern __thread struct vmsc_thread vmsc_self;

@@ -13,7 +13,12 @@
 #include "inject.h"
 
 #define SKIP_ROOM 12 /* frames of ours on top */
+#define UNWINDER_TLS 256 /* bytes of thread data it may have */
+#define UNWIND_ROOM 12288 /* bytes of stack that the unwinder may need */
 #define WORDS_SEARCHED 24 /* of the stack, for a return address into the unwinder */
+
+/* ld.so's: the address of a module's thread data. */
+void *__tls_get_addr(size_t index[2]);
 
 struct known_stack {
 	uint64_t hash;
@@ -22,37 +27,95 @@ struct known_stack {
 
 static int (*backtrace_of)(void **, int) = NULL;
 static uint64_t unwinder_start = 0, unwinder_end = 0;
+static const void *tls_image = NULL;
+static size_t tls_module = 0, tls_image_size = 0, tls_size = 0;
+static __thread char unwinder_tls[UNWINDER_TLS] __attribute__((aligned(64)));
 static struct known_stack *table = NULL;
 static uint32_t slots = 0, nr_stacks = 0;
+static __thread struct vmsc_frames taken; /* a program's stack may have no room for it */
 
 static int find_text(struct dl_phdr_info *info, size_t size, void *ctx)
 {
 	uint64_t wanted = (uintptr_t)ctx;
+	const ElfW(Phdr) *tls = NULL;
+	bool is_it = false;
 
 	(void)size;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		uint64_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
 		uint64_t end = start + info->dlpi_phdr[i].p_memsz;
 
+		if (info->dlpi_phdr[i].p_type == PT_TLS)
+			tls = &info->dlpi_phdr[i];
 		if (info->dlpi_phdr[i].p_type == PT_LOAD && wanted >= start && wanted < end) {
 			unwinder_start = start;
 			unwinder_end = end;
-			return 1;
+			is_it = true;
 		}
 	}
-	return 0;
+	if (is_it && tls) {
+		tls_image = (const void *)(uintptr_t)(info->dlpi_addr + tls->p_vaddr);
+		tls_image_size = tls->p_filesz;
+		tls_size = tls->p_memsz;
+	}
+	return is_it;
+}
+
+/* A thread's vector of its modules' thread data, as the x86-64 psABI and glibc have it. */
+union tls_vector {
+	size_t counter; /* [-1]: length, [0]: generation */
+	struct {
+		void *at; /* all ones: not allocated yet */
+		void *to_free;
+	} module;
+};
+
+static union tls_vector *own_tls_vector(void)
+{
+	union tls_vector *vector;
+
+	__asm__("mov %%fs:8, %0" : "=r"(vector));
+	return vector;
+}
+
+/*
+ * The unwinder was loaded late, so that its thread data would be allocated by malloc at its first use in each thread, which
+ * may be in the midst of a malloc. It gets ours instead. Returns: false when that can't be.
+ */
+static bool prepare_thread(void)
+{
+	union tls_vector *vector = own_tls_vector();
+
+	if (!tls_module || vmsc_self.prepared)
+		return true;
+	if (!vector || vector[-1].counter < tls_module || tls_size > sizeof(unwinder_tls))
+		return false;
+	if (vector[tls_module].module.at == (void *)-1) {
+		memcpy(unwinder_tls, tls_image, tls_image_size);
+		vector[tls_module].module.to_free = NULL;
+		vector[tls_module].module.at = unwinder_tls;
+	}
+	vmsc_self.prepared = 1;
+	return true;
 }
 
 bool vmsc_stack_load(void)
 {
 	void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
-	void *symbol = library ? dlsym(library, "unw_backtrace") : NULL;
+	void *symbol = library ? dlsym(library, "unw_backtrace") : NULL, *own;
 
 	if (!symbol)
 		return false;
 	memcpy(&backtrace_of, &symbol, sizeof(symbol));
 	dl_iterate_phdr(find_text, symbol);
-	return true;
+	if (dlinfo(library, RTLD_DI_TLS_MODID, &tls_module))
+		tls_module = 0;
+	if (!tls_module)
+		return true;
+	/* This thread's is allocated now; is it where the table is believed to tell it? */
+	own = __tls_get_addr((size_t[2]){ tls_module, 0 });
+	vmsc_self.prepared = 1;
+	return own_tls_vector()[-1].counter >= tls_module && own_tls_vector()[tls_module].module.at == own;
 }
 
 void vmsc_stack_warm_up(void)
@@ -70,21 +133,34 @@ static bool is_ours(uint64_t at)
 	return at >= vmsc_rec.text_start && at < vmsc_rec.text_end;
 }
 
-void vmsc_stack_take(struct vmsc_frames *frames)
+bool vmsc_stack_is_alternate(uint64_t at)
 {
-	void *raw[VMSC_STACK_MAX];
+	return at - vmsc_self.alternate_start < vmsc_self.alternate_size;
+}
+
+static bool has_room(void)
+{
+	uint64_t here = (uintptr_t)__builtin_frame_address(0);
+
+	return !vmsc_stack_is_alternate(here) || here - vmsc_self.alternate_start > UNWIND_ROOM;
+}
+
+const struct vmsc_frames *vmsc_stack_take(void)
+{
+	void **raw = (void **)taken.at;
 	int nr, skip = 0;
 
-	frames->nr = 0;
-	if (!backtrace_of || !vmsc_rec.options.stacks)
-		return;
+	taken.nr = 0;
+	if (!vmsc_rec.options.stacks || vmsc_self.depth != 1 || !has_room() || !prepare_thread())
+		return &taken;
 	vmsc_self.unwinding = 1;
 	nr = backtrace_of(raw, VMSC_STACK_MAX);
 	vmsc_self.unwinding = 0;
 	while (skip < nr && skip < SKIP_ROOM && is_ours((uintptr_t)raw[skip]))
 		skip++;
 	for (; skip < nr && raw[skip]; skip++)
-		frames->at[frames->nr++] = (uintptr_t)raw[skip];
+		taken.at[taken.nr++] = taken.at[skip];
+	return &taken;
 }
 
 static uint64_t hash_of(const struct vmsc_frames *frames)

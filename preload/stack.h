@@ -20,8 +20,14 @@ bool vmsc_stack_load(void);
 /* Lets it do its first-time work, once sites are patched. */
 void vmsc_stack_warm_up(void);
 
-/* Fills @frames with the caller's stack, our own frames left out. Not under the lock. */
-void vmsc_stack_take(struct vmsc_frames *frames);
+/*
+ * The caller's stack, our own frames left out; none where there is too little room. It lies in the thread's data, and is good
+ * until the thread's next call. Not under the lock.
+ */
+const struct vmsc_frames *vmsc_stack_take(void);
+
+/* Is @at on the signal stack of this thread? */
+bool vmsc_stack_is_alternate(uint64_t at);
 
 /* The trace's number for @frames, written when new; 0 for none. Under the lock. */
 uint32_t vmsc_stack_id(const struct vmsc_frames *frames);

@@ -11,7 +11,7 @@
 #include "inject.h"
 
 #define HIDDEN_FDS 32 /* descriptors kept free below the limit */
-#define HIDDEN_BASE 992 /* high, but not so high that the kernel's table of descriptors grows */
+#define HIDDEN_BELOW 4096 /* high, but not so high that the kernel's table of descriptors grows much */
 
 static int (*vdso_clock)(int, struct timespec *) = NULL;
 
@@ -26,14 +26,16 @@ long vmsc_sys_peek(void *to, uint64_t from, size_t size)
 int vmsc_sys_hide(int fd)
 {
 	struct rlimit limit = { 1024, 1024 };
-	uint64_t base = HIDDEN_BASE;
+	uint64_t base = 0;
 	long high;
 
 	if (fd < 0)
 		return fd;
 	sys_getrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < HIDDEN_BASE + HIDDEN_FDS)
-		base = limit.rlim_cur > 2 * HIDDEN_FDS ? limit.rlim_cur - HIDDEN_FDS : 0;
+	if (limit.rlim_cur > HIDDEN_BELOW)
+		limit.rlim_cur = HIDDEN_BELOW;
+	if (limit.rlim_cur > 2 * HIDDEN_FDS)
+		base = limit.rlim_cur - HIDDEN_FDS;
 	if (!base)
 		return fd;
 	high = sys_fcntl(fd, F_DUPFD_CLOEXEC, base);

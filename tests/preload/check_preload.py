@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs a victim under the recorder and looks at the trace: check_preload.py CASE LIBRARY VICTIMS.
+
+Exit status: 0 right, 1 wrong (said on stderr), 77 can't be tried here."""
+import glob
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from tracefile import Trace, UNORDERED  # noqa: E402
+
+LIBRARY, VICTIMS = sys.argv[2], sys.argv[3]
+
+
+def need(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+class Run:
+    """One program under the recorder, with its traces by pid (those of images before an exec left out)."""
+
+    def __init__(self, *command, **variables):
+        self.folder = tempfile.mkdtemp(prefix="vmascope-test.")
+        trace = variables.pop("trace", "%e.%p.vmt")
+        environment = dict(os.environ, LD_PRELOAD=LIBRARY, VMASCOPE_OUT=self.folder + "/%e.%p.json",
+                           VMASCOPE_TRACE=self.folder + "/" + trace, **variables)
+        if "/" not in command[0]:
+            command = (os.path.join(VICTIMS, command[0]),) + command[1:]
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=100, check=False)
+        self.status, self.out, self.err = done.returncode, done.stdout.decode(), done.stderr.decode()
+        if self.status == 77:
+            sys.exit(77)
+        self.files = sorted(glob.glob(self.folder + "/*.vmt*"))
+        self.traces = [Trace(name) for name in self.files]
+        need(self.err == "", "stderr: " + self.err)
+
+    def only(self):
+        need(len(self.traces) == 1, "traces: %s" % self.files)
+        return self.traces[0]
+
+
+def near(trace, name, base, span=1 << 36):
+    return [c for c in trace.of("CALL", name=name) if c.args and base <= c.args[0] < base + span]
+
+
+def check_counts(run, trace, exact=False):
+    """The victim printed calls and their least numbers."""
+    need(run.status == 0, "status %d" % run.status)
+    for line in run.out.split("\n"):
+        if line:
+            name, nr = line.split()
+            found = len(trace.of("CALL", name=name))
+            need(found == int(nr) if exact else found >= int(nr), "%s: %d recorded" % (line, found))
+    check_sane(trace)
+
+
+def check_sane(trace, ended="exit"):
+    need(trace.ended == ended, "ended " + trace.ended)
+    need(trace.lost == 0, "lost %d" % trace.lost)
+    need(len(trace.of("CALL")) == trace.calls, "calls: header says %d" % trace.calls)
+    need(not trace.strings("problem"), "problems: %s" % trace.strings("problem"))
+    need(trace.snapshot("attach") or trace.snapshot("fork"), "no first snapshot")
+    need(all(s.patched for s in trace.of("SITE")), "unpatched sites")
+    known = {f.id for f in trace.of("FILE")}
+    need(all(e.file in known for e in trace.of("EXTRA") if e.file), "a file was not told")
+    known = {s.id for s in trace.of("STACK")}
+    need(all(c.stack in known for c in trace.of("CALL") if c.stack), "a stack was not told")
+
+
+def case_threads():
+    run = Run("victim_threads")
+    trace = run.only()
+    check_counts(run, trace)
+    need(len({c.tid for c in trace.of("CALL")}) == 65, "threads")
+    need(all(c.stack for c in trace.of("CALL") if not c.flags & UNORDERED), "a call without a stack")
+
+
+def case_dlopen():
+    run = Run("victim_dlopen")
+    check_counts(run, run.only())
+
+
+def case_fork():
+    run = Run("victim_fork")
+    need(run.status == 3, "status %d" % run.status)
+    need(len(run.traces) == 3, "traces: %s" % run.files)
+    child = int(run.out)
+    for trace in run.traces:
+        check_sane(trace)
+        mapped = [len(near(trace, "mmap", base)) for base in (0x220000000000, 0x200000000000, 0x210000000000,
+                                                              0x230000000000)]
+        is_root = bool(trace.of("SITE"))
+        want = [10, 0, 30, 0] if is_root else [0, 20, 0, 0] if trace.pid == child else [0, 0, 0, 5]
+        need(mapped == want, "pid %d mapped %s, not %s" % (trace.pid, mapped, want))
+        if not is_root and trace.check_mode:
+            need(trace.of("VMA"), "no VMA records in a forked child")
+
+
+def case_spawn():
+    run = Run("victim_spawn")
+    need(run.status == 0, "status %d" % run.status)
+    roots = [t for t in run.traces if t.strings("comm") == ["victim_spawn"]]
+    need(len(roots) == 1, "traces: %s" % run.files)
+    check_counts(run, roots[0])
+    trues = [t for t in run.traces if t.strings("comm") == ["true"]]
+    need(len(trues) == 6, "traces: %s" % run.files)
+    for trace in trues:
+        check_sane(trace)
+
+
+def case_exec():
+    run = Run("victim_exec", "3", trace="%p.vmt")
+    need(run.status == 0 and run.out == "mmap 1\n", "status %d %s" % (run.status, run.out))
+    names = [os.path.basename(name).split(".vmt")[1] for name in run.files]
+    pid = run.traces[0].pid
+    need(names == ["", ".%d.exec1" % pid, ".%d.exec2" % pid, ".%d.exec3" % pid], "names: %s" % run.files)
+    for index, trace in enumerate(run.traces):
+        check_sane(trace, "exec" if index else "exit")
+        need(len(near(trace, "mmap", 0x200000000000)) == 1, "its own mmap")
+
+
+def ends(how, status, ended, exit_status):
+    run = Run("victim_ends", how)
+    need(run.status == status, "status %d" % run.status)
+    trace = run.only()
+    check_sane(trace, ended)
+    need(trace.exit_status == exit_status, "exit status %d" % trace.exit_status)
+    need(len(near(trace, "mmap", 0x200000000000)) == 1, "its own mmap")
+    if ended != "not":
+        need(trace.snapshot(ended), "no last snapshot")
+        need(trace.of("END"), "no END")
+
+
+def case_end_return():
+    ends("return", 3, "exit", 3)
+
+
+def case_end_exit():
+    ends("exit", 4, "exit", 4)
+
+
+def case_end_quick():
+    ends("_exit", 5, "exit", 5)
+
+
+def case_end_thread():
+    ends("thread", 6, "exit", 6)
+
+
+def case_end_syscall():
+    ends("syscall", 7, "exit", 7)
+
+
+def case_end_busy():
+    for _ in range(10):
+        ends("busy", 8, "exit", 8)
+
+
+def case_end_abort():
+    ends("abort", -signal.SIGABRT, "signal", signal.SIGABRT)
+
+
+def case_end_raise():
+    ends("raise", -signal.SIGTERM, "signal", signal.SIGTERM)
+
+
+def case_end_kill():
+    ends("kill", -signal.SIGKILL, "signal", signal.SIGKILL)
+
+
+def case_end_segv():
+    ends("segv", -signal.SIGSEGV, "not", 0)
+
+
+def storm(*how):
+    run = Run("victim_signals", *how)
+    need(run.status == 0, "status %d" % run.status)
+    trace = run.only()
+    need(trace.ended == "exit" and trace.lost == 0, "ended %s, lost %d" % (trace.ended, trace.lost))
+    return int(run.out), trace
+
+
+def case_storm():
+    ran, trace = storm()
+    need(ran > 50, "the handler ran %d times" % ran)
+    need(len(near(trace, "mmap", 0x210000000000)) == ran, "mmaps of the handler")
+    need(len(near(trace, "mmap", 0x200000000000)) == 30000, "mmaps of the program")
+
+
+def case_storm_altstack():
+    ran, trace = storm("altstack")
+    need(len(near(trace, "mmap", 0x210000000000)) == ran, "mmaps of the handler")
+
+
+def case_storm_jump():
+    storm("jump")
+
+
+def case_failing():
+    run = Run("victim_failing")
+    need(run.status == 0, "status")
+    trace = run.only()
+    check_sane(trace)
+    failed = ["%s %d" % (c.name, c.result) for c in trace.of("CALL") if c.result < 0]
+    need(failed == run.out.split("\n")[:-1], "recorded: %s" % failed)
+
+
+def case_files():
+    run = Run("victim_files")
+    need(run.status == 0, "status %d" % run.status)
+    trace = run.only()
+    check_sane(trace)
+    ids, extra = [], None
+    for record in trace.records:
+        if record.kind == "EXTRA":
+            extra = record
+        elif record.kind == "CALL" and record.args and 0x200000000000 <= record.args[0] < 0x201000000000:
+            ids.append(extra.file)
+    order = sorted(set(ids), key=ids.index)
+    need(" ".join(str(order.index(i)) for i in ids) + "\n" == run.out, "file ids: %s" % ids)
+    paths = {f.id: f.path for f in trace.of("FILE")}
+    need(paths[ids[-1]] == "/etc/passwd" and paths[ids[0]].endswith("victim_files"), "paths: %s" % paths)
+
+
+def case_mremap():
+    run = Run("victim_mremap")
+    check_counts(run, run.only())
+
+
+def case_brk():
+    run = Run("victim_brk")
+    check_counts(run, run.only())
+
+
+def case_fds():
+    run = Run("victim_fds")
+    check_counts(run, run.only())
+
+
+def case_api():
+    run = Run("victim_api")
+    need(run.status == 0 and run.out == "0 0 0 0\n", run.out)
+    trace = run.only()
+    check_sane(trace)
+    mapped = [len(near(trace, "mmap", base)) for base in (0x200000000000, 0x210000000000, 0x220000000000)]
+    need(mapped == [1, 0, 1], "mapped: %s" % mapped)
+    need([m.text for m in trace.of("MARK")] == ["before the pause"], "marks")
+    need(any(s.start == 0x210000000000 for s in trace.snapshot("resume")), "resume snapshot")
+    need(trace.snapshot("request"), "request snapshot")
+
+
+def case_untouched():
+    """Output and status of ordinary programs, natively and under the recorder."""
+    for command in (["/bin/sh", "-c", "ls /; echo err >&2; exit 7"], ["/bin/cat", "/etc/passwd"],
+                    ["/bin/sh", "-c", "kill -9 $$"], ["/bin/bash", "-c", "for i in 1 2 3; do (echo $i); done | sort -r"]):
+        native = subprocess.run(command, capture_output=True, check=False)
+        with tempfile.TemporaryDirectory() as folder:
+            traced = subprocess.run(command, capture_output=True, check=False, env=dict(
+                os.environ, LD_PRELOAD=LIBRARY, VMASCOPE_TRACE=folder + "/%p.vmt", VMASCOPE_OUT=folder + "/%p.json"))
+        for what in ("stdout", "stderr", "returncode"):
+            need(getattr(native, what) == getattr(traced, what), "%s: %s %s" % (command, what, traced))
+
+
+def case_no_follow():
+    run = Run("/bin/sh", "-c", "env; /bin/true; (exit 0); echo ${LD_PRELOAD-gone}", VMASCOPE_FOLLOW="0")
+    need("VMASCOPE_" not in run.out and run.out.endswith("gone\n"), run.out)
+    check_sane(run.only())
+
+
+def case_same_name():
+    """A name without %p: children get theirs with .PID."""
+    run = Run("victim_fork", trace="t.vmt")
+    need(run.status == 3 and len(run.files) == 3, "traces: %s" % run.files)
+    for name, trace in zip(run.files, run.traces):
+        want = "t.vmt" if trace.of("SITE") else "t.vmt.%d" % trace.pid
+        need(os.path.basename(name) == want, name)
+
+
+def case_plt():
+    run = Run("victim_mremap", VMASCOPE_CAPTURE="plt")
+    trace = run.only()
+    check_counts(run, trace)
+    need(trace.capture_mode == 1, "capture mode")
+
+
+def case_no_space():
+    """The file size limit ends the recording, not the program."""
+    library, victim = LIBRARY, os.path.join(VICTIMS, "victim_signals")
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["/bin/bash", "-c", "ulimit -f 2100; LD_PRELOAD=%s exec %s" % (library, victim)], check=False,
+            capture_output=True, env=dict(os.environ, VMASCOPE_TRACE=folder + "/t.vmt", VMASCOPE_OUT=folder + "/r"))
+        need(done.returncode == 0 and not done.stderr, "%s" % done)
+        trace = Trace(folder + "/t.vmt")
+        need(trace.ended == "stopped" and trace.of("END")[0].why, "ended " + trace.ended)
+
+
+def case_bad_options():
+    run = Run("victim_brk", VMASCOPE_CHECK="sometimes", VMASCOPE_STACKS="2", VMASCOPE_CAPTURE="all")
+    need(run.status == 0 and len(run.only().strings("problem")) == 1, "problems: %s" % run.only().strings("problem"))
+
+
+def main():
+    try:
+        globals()["case_" + sys.argv[1]]()
+    except AssertionError as err:
+        sys.exit("%s: %s" % (sys.argv[1], err))
+
+
+main()
