@@ -16,6 +16,7 @@ enum vmsc_verdict { VMSC_VERDICT_MATCH, VMSC_VERDICT_DIFFER, VMSC_VERDICT_INCOMP
 struct vmsc_call_ref {
 	const struct vmsc_call_record *record;
 	const struct vmsc_extra_record *extra;
+	uint64_t start, end; /* hull of what it changed, or would have */
 };
 
 struct vmsc_kept_difference {

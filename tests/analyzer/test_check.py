@@ -55,7 +55,8 @@ class Verdict(Case):
         self.assertEqual(run("check", self.path("made.vmt")).returncode, 2)
 
     def test_argument_falsified(self):
-        for number, keys in ((3, {"prot": ["r"]}), (4, {"len": 8192}), (7, {"advice": "dodump"}), (1, {"len": 0x4000})):
+        for number, keys in ((1, {"len": 0x4000}), (6, {"prot": ["r", "w"]}), (7, {"advice": "dontfork"}), (9, {"len": 8192}),
+                             (10, {"len": 8192})):
             lines = self.falsified(number, **keys)
             done = run("check", self.write_lines(lines))
             self.assertEqual(done.returncode, 1, (number, keys, done.stdout))
@@ -65,7 +66,7 @@ class Verdict(Case):
             self.assertGreater(report["prediction"]["mispredicted"], 0)
 
     def test_result_falsified(self):
-        for number, result in ((2, "-ENOMEM"), (8, "0x7f0000020000"), (9, "-EINVAL")):
+        for number, result in ((2, "-EACCES"), (8, "0x7f0000020000"), (9, "-EINVAL")):
             done = run("check", self.write_lines(self.falsified(number, result=result)))
             self.assertEqual(done.returncode, 1, (number, done.stdout))
             self.assertIn(b"first mispredicted: call %d, " % number, done.stdout)
