@@ -87,6 +87,19 @@ static void on_checkpoint(void *ctx, const struct vmsc_checkpoint *checkpoint)
 	APPEND(analysis->checkpoints, analysis->nr_checkpoints, *checkpoint);
 }
 
+/* A call that wrongly failed changed nothing; what it named stands for what it would have changed. */
+static void note_hull(struct vmsc_call_ref *ref, const struct vmsc_call *call,
+		      const struct vmsc_outcome *outcome)
+{
+	ref->start = outcome->start;
+	ref->end = outcome->end;
+	if (outcome->wrong && outcome->start >= outcome->end &&
+	    call->args[0] < call->args[0] + call->args[1]) {
+		ref->start = call->args[0];
+		ref->end = call->args[0] + call->args[1];
+	}
+}
+
 static void on_call(void *ctx, const struct vmsc_call *call, const struct vmsc_call_record *record,
 		    const struct vmsc_outcome *outcome)
 {
@@ -94,6 +107,8 @@ static void on_call(void *ctx, const struct vmsc_call *call, const struct vmsc_c
 	struct vmsc_kept_outcome kept = {.call = call->seq, .outcome = *outcome};
 
 	(void)record;
+	if (call->seq && call->seq <= analysis->nr_calls)
+		note_hull(&analysis->calls[call->seq - 1], call, outcome);
 	if (outcome->wrong)
 		APPEND(analysis->wrong.all, analysis->wrong.nr, kept);
 	if (outcome->undetermined)
@@ -127,7 +142,7 @@ static void note_string(struct vmsc_analysis *analysis, const struct vmsc_string
 
 static void note_call(struct vmsc_analysis *analysis, const struct vmsc_call_record *record)
 {
-	struct vmsc_call_ref ref = {record, analysis->extra};
+	struct vmsc_call_ref ref = {.record = record, .extra = analysis->extra};
 
 	APPEND(analysis->calls, analysis->nr_calls, ref);
 	analysis->extra = NULL;
