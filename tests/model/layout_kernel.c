@@ -219,8 +219,12 @@ static void see_flags(const char *codes, struct layout_piece *piece)
 	uint64_t perms = piece->flags;
 
 	piece->flags = 0;
-	for (; codes[0] == ' ' && codes[1] >= 'a' && codes[1] <= 'z'; codes += 3)
-		piece->flags |= vmsc_vm_flag_of_code(codes + 1);
+	for (; codes[0] == ' ' && codes[1] > ' '; codes += 3) {
+		if (codes[1] == '?') /* 6.1 has no code for VM_LOCKONFAULT */
+			piece->flags |= piece->flags & VMSC_VM(LOCKED) ? VMSC_VM(LOCKONFAULT) : 0;
+		else
+			piece->flags |= vmsc_vm_flag_of_code(codes + 1);
+	}
 	if ((piece->flags ^ perms) & (VMSC_VM_ACCESS | VMSC_VM(MAYSHARE)))
 		piece->flags |= UINT64_C(1) << 63; /* maps and VmFlags tell different things */
 }

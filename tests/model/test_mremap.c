@@ -73,6 +73,11 @@ static const struct layout_case mremap[] = {
 	{ "moves without MAYMOVE",                         "aaaa..",    "mremap 0+2 2 fixed 4 = -EINVAL", "aaaa.." },
 	{ "unknown flag",                                  "aaaa..",    "mremap 0+2 2 badbit = -EINVAL", "aaaa.." },
 	{ "moves from a hole",                             "..aa",      "move 0+2 4 = -EFAULT", "..aa" },
+	{ "longer than its source: a trailing hole",       "aa......bb", "move 0+3 7",          ".......aaa", .since = "6.17" },
+	{ "longer than its source: the target is gone",    "aa......bb", "move 0+3 7 = -EFAULT", "aa........", .until = "6.16" },
+	{ "longer and shrinking: the source's tail is gone", "aabb......", "move 1+3 6 2 = -EFAULT", "aab.......", "b=r--", .until = "6.16" },
+	{ "from a hole onto itself: the hole is asked first", "......",  "move 0+4 2 = -EFAULT", "......", .until = "6.16" },
+	{ "from a hole onto itself: the overlap is asked first", "......", "move 0+4 2 = -EINVAL", "......", .since = "6.17" },
 	{ "moves in a child: stays inherited",             "AA........", "fork; move 0+2 4; mmap 6+2 rw-", "....AAbb.." },
 
 	/* DONTUNMAP */
@@ -84,7 +89,10 @@ static const struct layout_case mremap[] = {
 	{ "leaves the source unaccounted: a mistake",      "aa......",  "dontunmap 0+2 4",      "bb..aa..", "a=account b=unaccounted", .since = "6.15", .until = "6.17" },
 	{ "leaves the source unlocked",                    "aa......",  "dontunmap 0+2 4",      "bb..aa..", "a=LOCKONFAULT" },
 	{ "leaves a shared source",                        "aa......",  "dontunmap 0+2 4",      "aa..bb..", "a=shared b=shared" },
-	{ "unfaulted copy joins the source",               "aa....",    "dontunmap 0+2 2",      "aaaa.." },
+	{ "unfaulted copy joins the source",               "aa....",    "dontunmap 0+2 2",      "aaaa..", .since = "6.18" },
+	{ "unfaulted copy stays beside the source",        "aa....",    "dontunmap 0+2 2",      "aabb..", .until = "6.12" },
+	{ "leaves part of a locked source: all unlocked",  "aaaa......", "dontunmap 1+2 6",     "bbbb..aa..", "a=LOCKONFAULT", .since = "6.18" },
+	{ "leaves part of a locked source: only that",     "aaaa......", "dontunmap 1+2 6",     "abbc..dd..", "a=LOCKONFAULT c=LOCKONFAULT d=LOCKONFAULT", .until = "6.12" },
 	{ "source merges again with new memory",           "AA........", "dontunmap 0+2 6; mmap 2+2 rw-", "aaaa..BB..", "b=@0" },
 	{ "lengths differ",                                "aa......",  "mremap 0+2 3 maymove dontunmap fixed 4 = -EINVAL", "aa......" },
 	{ "without MAYMOVE",                               "aa......",  "mremap 0+2 2 dontunmap = -EINVAL", "aa......" },
