@@ -68,6 +68,13 @@ bool vmsc_arena_owns(uint64_t start, uint64_t end)
 	return base && start >= base && end <= base + VMSC_OWN_SIZE && start < end;
 }
 
+void vmsc_arena_restart(void)
+{
+	next_byte = end_byte;
+	for (int i = 0; i < NR_CLASSES; i++)
+		free_chunks[i] = NULL;
+}
+
 static unsigned int class_of(size_t size)
 {
 	unsigned int shift = MIN_SHIFT;

@@ -41,6 +41,9 @@ bool vmsc_arena_owns(uint64_t start, uint64_t end);
 void *vmsc_arena_alloc(size_t size);
 void vmsc_arena_free(void *ptr, size_t size);
 
+/* A forked child that can't trust what it was copied: nothing of it is used again. */
+void vmsc_arena_restart(void);
+
 /* Anonymous memory for the unwinder; the kernel's answer as mmap would give it. No lock needed. */
 long vmsc_arena_pool(size_t size, int prot);
 

@@ -187,8 +187,11 @@ long vmsc_call(uint32_t nr, const uint64_t args[6])
 	const struct vmsc_frames *frames;
 	struct vmsc_captured call;
 
-	if (vmsc_state() != VMSC_STATE_ACTIVE)
+	if (vmsc_state() != VMSC_STATE_ACTIVE) {
+		if (vmsc_state() == VMSC_STATE_STOPPED)
+			__atomic_fetch_add(&vmsc_rec.header->lost, 1, __ATOMIC_RELAXED);
 		return vmsc_call_raw(nr, args);
+	}
 	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();

@@ -27,12 +27,13 @@
 #define SEAL_FUTURE_WRITE 0x0010
 #define GET_SEALS 1034
 #define NAME_SIZE 80
-#define MODE_CLOSED 0x80000000u /* of struct known: its descriptor is closed */
+#define NR_CHAINS 1024
 
 /* A file that was mapped. */
 struct known {
 	struct vmsc_file file;
 	int fd; /* it was last seen at */
+	uint32_t older; /* id of the file before it in the same chain, 0: none */
 	uint32_t path_length;
 	char *path;
 };
@@ -44,6 +45,7 @@ struct told_name {
 
 static struct known *files = NULL;
 static uint32_t nr_files = 0, room_files = 0;
+static uint32_t chains[NR_CHAINS] = { 0 }; /* by inode: id of the youngest file */
 static struct told_name *names = NULL;
 static uint32_t nr_names = 0, room_names = 0;
 static uint64_t policies[64] = { 0 };
@@ -168,6 +170,11 @@ static bool is_same_inode(const struct vmsc_file *file, const struct stat *stat)
 	       file->dev_minor == minor(stat->st_dev);
 }
 
+static uint32_t *chain_of(uint64_t inode)
+{
+	return &chains[inode % NR_CHAINS];
+}
+
 /*
  * Is @fd a duplicate of a descriptor whose file is known? Returns: its id; 0 for no, with *unsure set where a file of the
  * same inode can't be compared any more because its descriptor is gone.
@@ -175,9 +182,10 @@ static bool is_same_inode(const struct vmsc_file *file, const struct stat *stat)
 static uint32_t find_duplicate(int fd, const struct stat *stat, bool *unsure)
 {
 	uint32_t pid = sys_getpid();
+	long order;
 
-	for (uint32_t i = nr_files; i-- > 0;) {
-		const struct known *known = &files[i];
+	for (uint32_t id = *chain_of(stat->st_ino); id; id = files[id - 1].older) {
+		const struct known *known = &files[id - 1];
 
 		if (!is_same_inode(&known->file, stat))
 			continue;
@@ -185,36 +193,59 @@ static uint32_t find_duplicate(int fd, const struct stat *stat, bool *unsure)
 			*unsure = true;
 			continue;
 		}
-		switch (sys6(SYS_kcmp, pid, pid, KCMP_FILE, fd, known->fd, 0)) {
-		case 0:
+		order = fd == known->fd ? -EBUSY : sys6(SYS_kcmp, pid, pid, KCMP_FILE, fd, known->fd, 0);
+		if (!order)
 			return known->file.id;
-		case 1:
-		case 2:
-		case 3:
-			break;
-		default:
-			*unsure = true;
-		}
+		*unsure |= order < 0;
 	}
 	return 0;
+}
+
+static uint32_t tell_new_file(int fd, const struct stat *stat, bool unsure)
+{
+	struct statfs fs = { 0 };
+	struct known *known = new_file();
+
+	if (!known)
+		return 0;
+	sys3(SYS_fstatfs, fd, (uintptr_t)&fs, 0);
+	known->fd = fd;
+	known->file.inode = stat->st_ino;
+	known->file.dev_major = major(stat->st_dev);
+	known->file.dev_minor = minor(stat->st_dev);
+	known->file.mode = unsure ? VMSC_FILE_UNSURE : 0;
+	find_kind(&known->file, stat, &fs);
+	find_mode(&known->file, fd, &fs);
+	find_path(known, fd);
+	known->older = *chain_of(known->file.inode);
+	*chain_of(known->file.inode) = known->file.id;
+	vmsc_fd_set_file(fd, known->file.id);
+	tell_file(known);
+	return known->file.id;
+}
+
+/* Seals may come at any time; they never go. */
+static void look_for_seal(struct known *known, int fd)
+{
+	const struct statfs fs = { 0 };
+
+	if (known->file.kind != VMSC_FILE_SHMEM || known->file.mode & VMSC_FILE_SEAL_WRITE)
+		return;
+	find_mode(&known->file, fd, &fs);
+	if (known->file.mode & VMSC_FILE_SEAL_WRITE)
+		tell_file(known);
 }
 
 uint32_t vmsc_facts_file(int fd, bool sure)
 {
 	struct stat stat;
-	struct statfs fs = { 0 };
 	uint32_t id = vmsc_fd_file(fd);
 	bool unsure = false;
-	struct known *known;
 
 	if (sys_fstat(fd, &stat))
 		return 0;
 	if (sure && id && is_same_inode(&files[id - 1].file, &stat)) {
-		if (files[id - 1].file.mode & VMSC_FILE_SEAL_WRITE || files[id - 1].file.kind != VMSC_FILE_SHMEM)
-			return id;
-		find_mode(&files[id - 1].file, fd, &fs);
-		if (files[id - 1].file.mode & VMSC_FILE_SEAL_WRITE)
-			tell_file(&files[id - 1]);
+		look_for_seal(&files[id - 1], fd);
 		return id;
 	}
 	id = find_duplicate(fd, &stat, &unsure);
@@ -222,21 +253,7 @@ uint32_t vmsc_facts_file(int fd, bool sure)
 		vmsc_fd_set_file(fd, id);
 		return id;
 	}
-	known = new_file();
-	if (!known)
-		return 0;
-	sys3(SYS_fstatfs, fd, (uintptr_t)&fs, 0);
-	known->fd = fd;
-	known->file.inode = stat.st_ino;
-	known->file.dev_major = major(stat.st_dev);
-	known->file.dev_minor = minor(stat.st_dev);
-	known->file.mode = unsure ? VMSC_FILE_UNSURE : 0;
-	find_kind(&known->file, &stat, &fs);
-	find_mode(&known->file, fd, &fs);
-	find_path(known, fd);
-	vmsc_fd_set_file(fd, known->file.id);
-	tell_file(known);
-	return known->file.id;
+	return tell_new_file(fd, &stat, unsure);
 }
 
 uint32_t vmsc_facts_hidden_file(enum vmsc_file_kind kind, uint32_t mode, uint64_t addr)
@@ -334,4 +351,12 @@ void vmsc_facts_tell(void)
 		tell_file(&files[i]);
 	for (uint32_t i = 0; i < nr_names; i++)
 		tell_name(i);
+}
+
+void vmsc_facts_forget(void)
+{
+	files = NULL;
+	names = NULL;
+	nr_files = room_files = nr_names = room_names = 0;
+	memset(chains, 0, sizeof(chains));
 }

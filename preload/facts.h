@@ -25,6 +25,9 @@ uint32_t vmsc_facts_policy(uint64_t mode, uint64_t nodemask, uint64_t maxnode, u
 
 const struct vmsc_file *vmsc_facts_of(uint32_t id);
 
+/* A forked child that can't trust what it was copied. */
+void vmsc_facts_forget(void);
+
 /* Everything once more, into a forked child's trace. */
 void vmsc_facts_tell(void);
 

@@ -76,6 +76,11 @@ void vmsc_fd_forget(void)
 	}
 }
 
+void vmsc_fd_distrust(void)
+{
+	entries = NULL;
+}
+
 static uint32_t *entry_of(int fd, bool make)
 {
 	if (fd < 0 || (unsigned int)fd >= NR_ENTRIES)

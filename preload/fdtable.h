@@ -33,6 +33,9 @@ void vmsc_fd_yield(int fd);
 /* A forked child: closes the parent's descriptors that it inherited; they are opened anew when asked for. */
 void vmsc_fd_forget(void);
 
+/* The same, of one that can't trust what it was copied. */
+void vmsc_fd_distrust(void);
+
 /* The file id behind @fd, 0: not known. */
 uint32_t vmsc_fd_file(int fd);
 void vmsc_fd_set_file(int fd, uint32_t id);

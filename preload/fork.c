@@ -122,6 +122,15 @@ static void forget_parent(void)
 	vmsc_self.vfork = 0;
 }
 
+/* Forked behind our back while a call was being recorded: what was copied may be half changed. */
+static void distrust(void)
+{
+	vmsc_arena_restart();
+	vmsc_facts_forget();
+	vmsc_fd_distrust();
+	vmsc_stack_distrust();
+}
+
 void vmsc_fork_child(void)
 {
 	struct vmsc_replay *parents = vmsc_rec.model_busy ? NULL : vmsc_rec.replay;
@@ -133,6 +142,8 @@ void vmsc_fork_child(void)
 	vmsc_set_state(VMSC_STATE_STARTING);
 	forget_parent();
 	vmsc_rec.shared->pid = sys_getpid();
+	if (vmsc_rec.model_busy)
+		distrust();
 	vmsc_rec.replay = NULL;
 	vmsc_rec.model_busy = 0;
 	if (vmsc_start_trace()) {

@@ -17,17 +17,24 @@
 static bool take(struct vmsc_shared *shared, uint32_t tid, uint32_t *owner)
 {
 	*owner = 0;
-	return __atomic_compare_exchange_n(&shared->lock, owner, tid, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	if (!__atomic_compare_exchange_n(&shared->lock, owner, tid, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		return false;
+	__atomic_fetch_add(&shared->turns, 1, __ATOMIC_RELAXED);
+	return true;
 }
 
 static bool wait_for(struct vmsc_shared *shared, uint32_t tid)
 {
 	const struct timespec patience = { 0, WAIT_NS };
-	uint32_t owner;
+	uint32_t owner, turns = shared->turns;
 
 	for (int timeouts = 0; timeouts < WAITS;) {
 		if (take(shared, tid, &owner))
 			return true;
+		if (turns != __atomic_load_n(&shared->turns, __ATOMIC_RELAXED)) {
+			turns = shared->turns;
+			timeouts = 0;
+		}
 		if (sys6(SYS_futex, (uintptr_t)&shared->lock, FUTEX_WAIT_PRIVATE, owner, (uintptr_t)&patience, 0,
 			 0) == -ETIMEDOUT)
 			timeouts++;
@@ -61,13 +68,26 @@ bool vmsc_lock_try(uint32_t tid)
 	return had;
 }
 
-static void drain_all(struct vmsc_shared *shared, void (*drain)(const struct vmsc_pending *))
+static struct vmsc_pending *oldest_pending(struct vmsc_shared *shared)
 {
+	struct vmsc_pending *oldest = NULL;
+
 	for (int i = 0; i < VMSC_NR_PENDING; i++) {
 		struct vmsc_pending *pending = &shared->pending[i];
 
-		if (__atomic_load_n(&pending->state, __ATOMIC_ACQUIRE) != VMSC_PENDING_READY)
-			continue;
+		if (__atomic_load_n(&pending->state, __ATOMIC_ACQUIRE) == VMSC_PENDING_READY &&
+		    (!oldest || pending->turn < oldest->turn))
+			oldest = pending;
+	}
+	return oldest;
+}
+
+/* A handler may leave more while this runs; those come after. */
+static void drain_all(struct vmsc_shared *shared, void (*drain)(const struct vmsc_pending *))
+{
+	struct vmsc_pending *pending;
+
+	while ((pending = oldest_pending(shared))) {
 		drain(pending);
 		__atomic_store_n(&pending->state, VMSC_PENDING_FREE, __ATOMIC_RELEASE);
 		__atomic_fetch_sub(&shared->nr_pending, 1, __ATOMIC_RELAXED);
@@ -96,6 +116,7 @@ bool vmsc_lock_leave(const struct vmsc_pending *call)
 		if (!__atomic_compare_exchange_n(&slot->state, &expected, VMSC_PENDING_FILLING, false,
 						 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
+		slot->turn = __atomic_fetch_add(&shared->pending_turn, 1, __ATOMIC_RELAXED);
 		slot->tid = call->tid;
 		slot->nr = call->nr;
 		slot->flags = call->flags;

@@ -12,7 +12,7 @@
 
 #include "recorder.h"
 
-/* True: had. False: held by this thread already, or not to be had within about 100 ms. */
+/* True: had. False: held by this thread already, or by one that has not moved for about 100 ms. */
 bool vmsc_lock_try(uint32_t tid);
 
 /* Gives the lock back, after @drain has been called on every pending call. */

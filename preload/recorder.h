@@ -42,6 +42,7 @@ struct vmsc_pending {
 	uint32_t state;
 	uint32_t tid;
 	uint32_t nr, flags;
+	uint64_t turn; /* order among those that wait */
 	uint64_t stamp;
 	int64_t result;
 	uint64_t args[6];
@@ -53,8 +54,9 @@ struct vmsc_shared {
 	uint32_t lock; /* owner's tid, 0: free */
 	uint32_t waiters;
 	uint32_t nr_pending;
+	uint64_t pending_turn;
 	uint32_t ending_tid;
-	uint64_t owner_since; /* CLOCK_MONOTONIC ns, of a contended owner */
+	uint32_t turns; /* how often the lock was had: without progress its owner is stuck */
 	struct vmsc_pending pending[VMSC_NR_PENDING];
 };
 

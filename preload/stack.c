@@ -230,6 +230,12 @@ void vmsc_stack_forget(void)
 		memset(table, 0, slots * sizeof(*table));
 }
 
+void vmsc_stack_distrust(void)
+{
+	table = NULL;
+	slots = 0;
+}
+
 bool vmsc_stack_is_own_return(uint64_t at)
 {
 	return vmsc_self.unwinding && at >= unwinder_start && at < unwinder_end;

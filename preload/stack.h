@@ -35,6 +35,9 @@ uint32_t vmsc_stack_id(const struct vmsc_frames *frames);
 /* Numbers start anew: a forked child's trace. */
 void vmsc_stack_forget(void);
 
+/* The same, where the table can't be trusted either. */
+void vmsc_stack_distrust(void);
+
 /* Is @at in the unwinder's text, while it works for us? */
 bool vmsc_stack_is_own_return(uint64_t at);
 
