@@ -11,6 +11,7 @@
 #include "problem.h"
 #include "report.h"
 #include "snapshot.h"
+#include "start.h"
 #include "sys.h"
 #include "writer.h"
 
@@ -131,15 +132,37 @@ static bool can_exec(uint32_t nr, const uint64_t args[6])
 	return true;
 }
 
+/* No launcher will see to this image's report: it is written now, and recording begins anew if the exec fails. */
+static long exec_alone(uint32_t nr, const uint64_t args[6])
+{
+	long ret;
+
+	vmsc_writer_close();
+	vmsc_report_write_last();
+	ret = vmsc_call_raw(nr, args);
+	vmsc_start_again();
+	return ret;
+}
+
+static long exec_launched(uint32_t nr, const uint64_t args[6])
+{
+	long ret;
+
+	vmsc_writer_shrink();
+	ret = vmsc_call_raw(nr, args);
+	vmsc_writer_undo_end();
+	return ret;
+}
+
 long vmsc_finish_exec(uint32_t nr, const uint64_t args[6])
 {
+	bool is_launched = vmsc_rec.options.is_root || vmsc_rec.options.session[0];
 	long ret;
 
 	if (vmsc_state() != VMSC_STATE_ACTIVE || !can_exec(nr, args) || !lock_patiently())
 		return vmsc_call_raw(nr, args);
 	write_end(VMSC_ENDED_EXEC, 0);
-	ret = vmsc_call_raw(nr, args);
-	vmsc_writer_undo_end();
+	ret = is_launched ? exec_launched(nr, args) : exec_alone(nr, args);
 	vmsc_lock_release(vmsc_call_drain);
 	return ret;
 }

@@ -28,7 +28,7 @@
 #include "inject.h"
 
 struct vmsc_recorder vmsc_rec = { 0 };
-struct vmsc_names vmsc_names = { .nr_earlier = 0 };
+struct vmsc_names vmsc_names = { .appended = false };
 
 static uint64_t find_vdso(char **envp)
 {
@@ -105,6 +105,26 @@ void vmsc_start_from_maps(void)
 	vmsc_facts_tell();
 	vmsc_patch_tell();
 	vmsc_snapshot_all(VMSC_WHEN_ATTACH);
+}
+
+void vmsc_start_again(void)
+{
+	vmsc_set_state(VMSC_STATE_STARTING);
+	sys_close(vmsc_fd_own(VMSC_OWN_FD_TRACE));
+	vmsc_fd_set_own(VMSC_OWN_FD_TRACE, -1);
+	vmsc_writer_forget();
+	vmsc_stack_forget();
+	if (vmsc_rec.replay)
+		vmsc_replay_free(vmsc_rec.replay);
+	vmsc_rec.replay = NULL;
+	if (vmsc_start_trace()) {
+		vmsc_set_state(VMSC_STATE_OFF);
+		return;
+	}
+	vmsc_problem("an exec failed after its image's report was written; the trace begins anew");
+	vmsc_start_from_maps();
+	if (vmsc_state() == VMSC_STATE_STARTING)
+		vmsc_set_state(VMSC_STATE_ACTIVE);
 }
 
 static int start_recorder(void)

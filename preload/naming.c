@@ -82,7 +82,7 @@ static bool append(char path[PATH_MAX], const char *before, uint64_t number)
 
 static bool append_pid(struct vmsc_names *names)
 {
-	names->has_pid = true;
+	names->appended = true;
 	return append(names->trace, ".", sys_getpid()) && append(names->report, ".", sys_getpid());
 }
 
@@ -118,39 +118,65 @@ static bool is_earlier_image(const char *path)
 	       header.process_started == vmsc_attach_process_started() && header.ended == VMSC_ENDED_EXEC;
 }
 
-bool vmsc_naming_earlier(const struct vmsc_names *names, uint32_t index, struct vmsc_names *to)
+static bool has_pid(const char *pattern)
 {
-	*to = *names;
-	return (names->has_pid || append_pid(to)) && append(to->trace, ".exec", index) &&
-	       append(to->report, ".exec", index);
-}
-
-static bool move_earlier(struct vmsc_names *names)
-{
-	static struct vmsc_names earlier = { .nr_earlier = 0 };
-
-	for (uint32_t index = 1; index <= MAX_EARLIER; index++) {
-		long err;
-
-		if (!vmsc_naming_earlier(names, index, &earlier))
-			return false;
-		err = sys6(SYS_renameat2, AT_FDCWD, (uintptr_t)names->trace, AT_FDCWD, (uintptr_t)earlier.trace,
-			   RENAME_NOREPLACE, 0);
-		if (!err) {
-			names->nr_earlier = index;
+	for (; *pattern; pattern++) {
+		if (*pattern != '%')
+			continue;
+		if (*++pattern == 'p')
 			return true;
-		}
-		if (err != -EEXIST)
-			return false;
+		if (!*pattern)
+			break;
 	}
 	return false;
 }
 
-static void tell_session_line(const struct vmsc_names *names)
+/* Names of the image before the @index-th exec. */
+static bool make_earlier(const struct vmsc_names *names, uint32_t index, struct vmsc_names *to)
+{
+	*to = *names;
+	if (!names->appended && !has_pid(names->keep_trace ? vmsc_rec.options.trace : vmsc_rec.options.report) &&
+	    !append_pid(to))
+		return false;
+	return append(to->trace, ".exec", index) && append(to->report, ".exec", index);
+}
+
+static bool move_earlier(const struct vmsc_names *names, struct vmsc_names *earlier)
+{
+	for (uint32_t index = 1; index <= MAX_EARLIER; index++) {
+		long err;
+
+		if (!make_earlier(names, index, earlier))
+			return false;
+		err = sys6(SYS_renameat2, AT_FDCWD, (uintptr_t)names->trace, AT_FDCWD, (uintptr_t)earlier->trace,
+			   RENAME_NOREPLACE, 0);
+		if (err != -EEXIST)
+			return !err;
+	}
+	return false;
+}
+
+bool vmsc_naming_last(const struct vmsc_names *names, struct vmsc_names *to)
+{
+	for (uint32_t index = 1; index <= MAX_EARLIER; index++) {
+		if (!make_earlier(names, index, to))
+			return false;
+		if (sys6(SYS_faccessat, AT_FDCWD, (uintptr_t)to->report, 0 /* F_OK */, 0, 0, 0) == -ENOENT)
+			break;
+	}
+	memcpy(to->trace, names->trace, sizeof(to->trace));
+	return true;
+}
+
+/* The launcher reads who traced what; a later line about a trace holds. */
+static void tell_session(const struct vmsc_names *names)
 {
 	static char line[2 * PATH_MAX + 32] = { 0 };
 	struct vmsc_text text = vmsc_text_in(line, sizeof(line));
 	int fd;
+
+	if (!vmsc_rec.options.session[0])
+		return;
 
 	vmsc_text_number(&text, sys_getpid());
 	vmsc_text_char(&text, '\t');
@@ -165,20 +191,9 @@ static void tell_session_line(const struct vmsc_names *names)
 	sys_close(fd);
 }
 
-/* The launcher reads who traced what; a line about an earlier image replaces the one that its own start wrote. */
-static void tell_session(const struct vmsc_names *names)
-{
-	static struct vmsc_names earlier = { .nr_earlier = 0 };
-
-	if (!vmsc_rec.options.session[0])
-		return;
-	if (names->nr_earlier && vmsc_naming_earlier(names, names->nr_earlier, &earlier))
-		tell_session_line(&earlier);
-	tell_session_line(names);
-}
-
 int vmsc_naming_open(struct vmsc_names *names)
 {
+	static struct vmsc_names earlier = { .appended = false };
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
 	int fd = -EEXIST;
 
@@ -189,9 +204,11 @@ int vmsc_naming_open(struct vmsc_names *names)
 		fd = vmsc_sys_open_hidden(names->trace, flags, 0600);
 		if (fd != -EEXIST)
 			break;
-		if (is_earlier_image(names->trace) && move_earlier(names))
+		if (is_earlier_image(names->trace) && move_earlier(names, &earlier)) {
+			tell_session(&earlier);
 			continue;
-		if (names->has_pid || !append_pid(names))
+		}
+		if (names->appended || !append_pid(names))
 			break;
 	}
 	if (fd >= 0)

@@ -124,13 +124,14 @@ static void write_one(const struct vmsc_names *names)
 
 void vmsc_report_write(void)
 {
-	static struct vmsc_names earlier = { .nr_earlier = 0 };
+	if (command[0])
+		write_one(&vmsc_names);
+}
 
-	if (!command[0])
-		return;
-	for (uint32_t i = 1; i <= vmsc_names.nr_earlier; i++) {
-		if (vmsc_naming_earlier(&vmsc_names, i, &earlier))
-			write_one(&earlier);
-	}
-	write_one(&vmsc_names);
+void vmsc_report_write_last(void)
+{
+	static struct vmsc_names last = { .appended = false };
+
+	if (command[0] && vmsc_naming_last(&vmsc_names, &last))
+		write_one(&last);
 }

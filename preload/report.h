@@ -6,7 +6,10 @@
 /* Finds the command beside the library at @library, and keeps what it will need of the environment. At start. */
 void vmsc_report_prepare(const char *library, char **envp);
 
-/* Turns this process's trace, and those of its images before an exec, into reports. Waits for the writer. */
+/* Turns this process's trace into its report. Waits for the writer. */
 void vmsc_report_write(void);
+
+/* The same for an image that is about to be replaced. */
+void vmsc_report_write_last(void);
 
 #endif

@@ -13,4 +13,7 @@ int vmsc_start_trace(void);
 /* Writes the process and its VMAs as they are now. */
 void vmsc_start_from_maps(void);
 
+/* Ends the trace that was and begins another, after an exec that failed. Needs the recorder's lock. */
+void vmsc_start_again(void);
+
 #endif

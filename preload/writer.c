@@ -199,10 +199,26 @@ void vmsc_writer_end(enum vmsc_ended how, int status, const char *why)
 	ended = true;
 }
 
+static uint64_t block_offset(void)
+{
+	return VMSC_TRACE_HEADER_SIZE + (uint64_t)block_index * VMSC_TRACE_BLOCK_SIZE;
+}
+
+void vmsc_writer_shrink(void)
+{
+	if (block)
+		sys3(SYS_ftruncate, vmsc_fd_own(VMSC_OWN_FD_TRACE), block_offset() + sizeof(*block) + block->used, 0);
+}
+
 void vmsc_writer_undo_end(void)
 {
 	if (!block || !ended)
 		return;
+	if (grow_file(vmsc_fd_own(VMSC_OWN_FD_TRACE), block_offset(), VMSC_TRACE_BLOCK_SIZE)) {
+		block = NULL;
+		vmsc_set_state(VMSC_STATE_STOPPED);
+		return;
+	}
 	__atomic_store_n(&block->used, used_before_end, __ATOMIC_RELEASE);
 	vmsc_rec.header->exit_status = 0;
 	__atomic_store_n(&vmsc_rec.header->ended, VMSC_ENDED_NOT, __ATOMIC_RELEASE);
@@ -211,12 +227,9 @@ void vmsc_writer_undo_end(void)
 
 void vmsc_writer_close(void)
 {
-	uint64_t size;
-
 	if (!block)
 		return;
 	seal();
-	size = VMSC_TRACE_HEADER_SIZE + (uint64_t)block_index * VMSC_TRACE_BLOCK_SIZE + sizeof(*block) + block->used;
+	vmsc_writer_shrink();
 	block = NULL;
-	sys3(SYS_ftruncate, vmsc_fd_own(VMSC_OWN_FD_TRACE), size, 0);
 }

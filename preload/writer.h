@@ -30,6 +30,9 @@ void vmsc_writer_string(enum vmsc_string what, const char *text, size_t length);
 /* Writes END and the header's verdict; nothing can follow but vmsc_writer_undo_end(). */
 void vmsc_writer_end(enum vmsc_ended ended, int status, const char *why);
 
+/* Cuts the file to what is used, though more may come. */
+void vmsc_writer_shrink(void);
+
 /* Takes END back: the exec did not happen. */
 void vmsc_writer_undo_end(void);
 

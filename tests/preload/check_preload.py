@@ -28,6 +28,11 @@ class Run:
     def __init__(self, *command, **variables):
         self.folder = tempfile.mkdtemp(prefix="vmascope-test.")
         trace = variables.pop("trace", "%e.%p.vmt")
+        session = variables.pop("session", "")
+        if session:
+            variables["VMASCOPE_SESSION"] = self.folder + "/" + session
+            with open(variables["VMASCOPE_SESSION"], "w", encoding="utf-8"):
+                pass
         environment = dict(os.environ, LD_PRELOAD=LIBRARY, VMASCOPE_OUT=self.folder + "/%e.%p.json",
                            VMASCOPE_TRACE=self.folder + "/" + trace, **variables)
         if "/" not in command[0]:
@@ -116,11 +121,22 @@ def case_spawn():
 
 
 def case_exec():
-    run = Run("victim_exec", "3", trace="%p.vmt")
+    for pattern in "%p.vmt", "t.vmt":
+        for session in "", "session":
+            exec_chain(pattern, session)
+
+
+def exec_chain(pattern, session):
+    """Bare and as a launcher's child, with and without %p in the name."""
+    run = Run("victim_exec", "3", trace=pattern, session=session)
     need(run.status == 0 and run.out == "mmap 1\n", "status %d %s" % (run.status, run.out))
     names = [os.path.basename(name).split(".vmt")[1] for name in run.files]
-    pid = run.traces[0].pid
-    need(names == ["", ".%d.exec1" % pid, ".%d.exec2" % pid, ".%d.exec3" % pid], "names: %s" % run.files)
+    stem = "" if "%p" in pattern else ".%d" % run.traces[0].pid
+    need(names == [""] + ["%s.exec%d" % (stem, i) for i in (1, 2, 3)], "names: %s" % run.files)
+    if session:
+        with open(run.folder + "/session", encoding="utf-8") as file:
+            told = {line.split("\t")[1] for line in file}
+        need(told == set(run.files), "session: %s" % told)
     for index, trace in enumerate(run.traces):
         check_sane(trace, "exec" if index else "exit")
         need(len(near(trace, "mmap", 0x200000000000)) == 1, "its own mmap")
