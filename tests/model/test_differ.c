@@ -95,12 +95,22 @@ static bool is_given(const struct vmsc_call *call, int64_t real)
 	return real < 0 && (call->nr == SYS_mbind || call->nr == SYS_mlock || call->nr == SYS_mlock2);
 }
 
+/* How far a failed population came is not known: the session ends there. */
+static bool is_unknown(const struct layout_step *step, int64_t real)
+{
+	if (step->kind != LAYOUT_CALL || real >= 0)
+		return false;
+	if (step->call.nr == SYS_madvise)
+		return step->call.args[2] == 22 || step->call.args[2] == 23;
+	return step->call.nr == SYS_mlock || step->call.nr == SYS_mlock2;
+}
+
 /* One step in both worlds; NULL, or how they part. */
-static const char *do_both(struct layout_step *step)
+static const char *do_both(struct layout_step *step, int64_t *result)
 {
 	static char text[240];
 	const char *what = NULL;
-	int64_t real = layout_kernel_do(step), said;
+	int64_t real = *result = layout_kernel_do(step), said;
 
 	session->before = session->kernel;
 	step->call.has_result = false;
@@ -140,11 +150,14 @@ static void run_child(struct differ_random *random, size_t nr)
 	session->kernel.nr = 0;
 	for (size_t i = 0; i < nr; i++) {
 		const char *what;
+		int64_t result;
 
 		if (random->state)
 			differ_random(random, &session->kernel, &session->step[i]);
 		session->nr = i + 1;
-		what = do_both(&session->step[i]);
+		what = do_both(&session->step[i], &result);
+		if (!what && is_unknown(&session->step[i], result))
+			break;
 		if (!what)
 			continue;
 		snprintf(session->problem, sizeof(session->problem), "%s", what);

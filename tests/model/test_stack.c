@@ -18,6 +18,7 @@ static const struct layout_case stack[] = {
 	{ "mprotect below does not grow it",               "....aa",   "mprotect 2+4 r-- = -ENOMEM", "....aa", "a=GROWSDOWN" },
 	{ "faulted grows: pgoff follows, joins below",     "....AA",   "fault 2; mmap 0+2 rw- growsdown", "AAAAAA", "a=GROWSDOWN" },
 	{ "new stack above an old one joins",              "aa....",   "mmap 2+2 rw- growsdown", "aaaa..", "a=GROWSDOWN" },
+	{ "grown down to another: an anon_vma of its own", "BB..aa",   "fault 2; mprotect 2+4 r--; mprotect 2+4 rw-", "BBAAAA", "a=GROWSDOWN b=GROWSDOWN", .apart = "anon_vma" },
 	{ "in a child it grows",                           "....AA",   "fork; fault 2",       "..AAAA",  "a=GROWSDOWN" },
 };
 /* clang-format on */
