@@ -213,9 +213,12 @@ static void gather_vmas(struct vmsc_analysis *analysis)
 {
 	const struct vmsc_mm *mm = vmsc_replay_mm(analysis->replay);
 	struct vmsc_final_vma final, *prev;
+	const struct vmsc_file *file;
 	uint64_t address = 0;
 
 	while (mm && vmsc_mm_find(mm, address, &final.vma)) {
+		file = final.vma.file ? vmsc_mm_file(mm, final.vma.file) : NULL;
+		final.file = file ? *file : (struct vmsc_file){.id = 0};
 		final.seen = find_seen(analysis, &final.vma);
 		final.apart = VMSC_REFUSED_NOT_ADJACENT;
 		final.apart_bits = 0;

@@ -38,6 +38,7 @@ struct vmsc_kept_outcomes {
 /* A VMA at the end of the trace, and how it stands to the one before it. */
 struct vmsc_final_vma {
 	struct vmsc_vma vma;
+	struct vmsc_file file;		     /* behind it; id 0: none, or nothing is known */
 	const struct vmsc_seen_record *seen; /* in the last snapshot, NULL: not there */
 	enum vmsc_refusal apart;	     /* from the one before; NOT_ADJACENT for the first */
 	uint64_t apart_bits;

@@ -223,12 +223,17 @@ static int count_aligned(void *hint, size_t size)
 	return aligned;
 }
 
+/* The number itself is chance where it is less than all, and evidence must be the same each time. */
+static const char *are_aligned(int aligned)
+{
+	return aligned == 4 ? "are all aligned to 2 MiB" : "are not all aligned to 2 MiB";
+}
+
 static enum vmsc_finding thp_align_anon(struct vmsc_evidence *evidence)
 {
 	int aligned = count_aligned(NULL, 2 * PMD);
 
-	return say(evidence, yes_if(aligned == 4), "%d of 4 anonymous mappings of 4 MiB are aligned to 2 MiB",
-		   aligned);
+	return say(evidence, yes_if(aligned == 4), "anonymous mappings of 4 MiB %s", are_aligned(aligned));
 }
 
 static enum vmsc_finding thp_align_multiple(struct vmsc_evidence *evidence)
@@ -237,8 +242,7 @@ static enum vmsc_finding thp_align_multiple(struct vmsc_evidence *evidence)
 
 	if (count_aligned(NULL, 2 * PMD) < 4)
 		return say(evidence, VMSC_FOUND_NOTHING, "nothing is aligned to 2 MiB");
-	return say(evidence, yes_if(aligned < 4), "%d of 4 mappings of 4 MiB + 4 KiB are aligned to 2 MiB",
-		   aligned);
+	return say(evidence, yes_if(aligned < 4), "mappings of 4 MiB + 4 KiB %s", are_aligned(aligned));
 }
 
 static enum vmsc_finding thp_align_no_hint(struct vmsc_evidence *evidence)
@@ -250,8 +254,8 @@ static enum vmsc_finding thp_align_no_hint(struct vmsc_evidence *evidence)
 	aligned = count_aligned(scratch_page(0), 2 * PMD);
 	if (count_aligned(NULL, 2 * PMD) < 4)
 		return say(evidence, VMSC_FOUND_NOTHING, "nothing is aligned to 2 MiB");
-	return say(evidence, yes_if(aligned < 4),
-		   "with a hint where something is, %d of 4 mappings are aligned to 2 MiB", aligned);
+	return say(evidence, yes_if(aligned < 4), "mappings of 4 MiB whose hint is taken %s",
+		   are_aligned(aligned));
 }
 
 static enum vmsc_finding mremap_multi(struct vmsc_evidence *evidence)

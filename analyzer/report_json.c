@@ -312,14 +312,13 @@ static json_t *apart_json(const struct vmsc_final_vma *final)
 static json_t *final_json(const struct vmsc_analysis *analysis, const struct vmsc_final_vma *final)
 {
 	const struct vmsc_vma *vma = &final->vma;
-	const struct vmsc_file *file =
-		vma->file ? vmsc_mm_file(vmsc_replay_mm(analysis->replay), vma->file) : NULL;
+	const struct vmsc_file *file = &final->file;
 	json_t *object = modeled_json(vma);
 	char dev[24];
 
-	vmsc_dev_text(file ? file->dev_major : 0, file ? file->dev_minor : 0, dev);
+	vmsc_dev_text(file->dev_major, file->dev_minor, dev);
 	vmsc_json_put(object, "dev", json_string(dev));
-	vmsc_json_put(object, "inode", vmsc_json_number(file ? file->inode : 0));
+	vmsc_json_put(object, "inode", vmsc_json_number(file->inode));
 	vmsc_json_put(object, "path", bytes_json(vmsc_analysis_label(analysis, final)));
 	vmsc_json_put(object, "pgoff", vmsc_json_hex(vma->pgoff));
 	vmsc_json_put(object, "anon_vma", json_integer(vma->anon_vma));

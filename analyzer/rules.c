@@ -152,8 +152,16 @@ static char *cache_path(void)
 	return path;
 }
 
-/* "vmascope rules 1\nNAME NAME …\nCRC\n" */
-static bool parse_cache(const char *text, size_t length, vmsc_rules_t *rules)
+/* Of the rules and of the file's name, which says for what they were found. */
+static uint32_t cache_check(const char *path, const char *names, size_t length)
+{
+	const char *name = strrchr(path, '/');
+
+	return vmsc_crc32c(vmsc_crc32c(0, name, strlen(name)), names, length);
+}
+
+/* "vmascope rules 1\nNAME NAME …\nCHECK\n" */
+static bool parse_cache(const char *path, const char *text, size_t length, vmsc_rules_t *rules)
 {
 	size_t head = strlen(CACHE_HEAD), unknown = 0, names;
 	const char *end;
@@ -165,7 +173,7 @@ static bool parse_cache(const char *text, size_t length, vmsc_rules_t *rules)
 	if (!end)
 		return false;
 	names = (size_t)(end - text) - head;
-	snprintf(check, sizeof(check), "%08x\n", vmsc_crc32c(0, text + head, names));
+	snprintf(check, sizeof(check), "%08x\n", cache_check(path, text + head, names));
 	if (length != head + names + 1 + strlen(check) || memcmp(end + 1, check, strlen(check)))
 		return false;
 	*rules = vmsc_rules_of_names(text + head, names, &unknown);
@@ -185,7 +193,7 @@ static bool read_cache(const char *path, vmsc_rules_t *rules)
 	    !(about.st_mode & 022))
 		n = read(fd, text, sizeof(text));
 	close(fd);
-	return n > 0 && n < (ssize_t)sizeof(text) && parse_cache(text, (size_t)n, rules);
+	return n > 0 && n < (ssize_t)sizeof(text) && parse_cache(path, text, (size_t)n, rules);
 }
 
 /* It matters to nobody when this fails: the experiments are made again. */
@@ -197,8 +205,8 @@ static void write_cache(const char *path, vmsc_rules_t rules)
 	unlink(beside);
 	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0) {
-		bool good =
-			dprintf(fd, CACHE_HEAD "%s\n%08x\n", names, vmsc_crc32c(0, names, strlen(names))) > 0;
+		bool good = dprintf(fd, CACHE_HEAD "%s\n%08x\n", names,
+				    cache_check(path, names, strlen(names))) > 0;
 
 		if (close(fd) || !good || rename(beside, path))
 			unlink(beside);

@@ -122,9 +122,8 @@ const struct vmsc_call_stack *vmsc_analysis_birth(const struct vmsc_analysis *an
 struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
 				      const struct vmsc_final_vma *final)
 {
-	const struct vmsc_mm *mm = vmsc_replay_mm(analysis->replay);
 	const struct vmsc_seen_record *seen = final->seen;
-	const struct vmsc_file *file = final->vma.file ? vmsc_mm_file(mm, final->vma.file) : NULL;
+	const struct vmsc_file *file = final->file.id ? &final->file : NULL;
 
 	if (seen && (!file || file->inode == seen->inode))
 		return (struct vmsc_bytes){vmsc_record_tail(&seen->head, sizeof(*seen)), seen->length};
