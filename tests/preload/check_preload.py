@@ -3,8 +3,10 @@
 """Runs a victim under the recorder and looks at the trace: check_preload.py CASE LIBRARY VICTIMS.
 
 Exit status: 0 right, 1 wrong (said on stderr), 77 can't be tried here."""
+import atexit
 import glob
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +29,7 @@ class Run:
 
     def __init__(self, *command, **variables):
         self.folder = tempfile.mkdtemp(prefix="vmascope-test.")
+        atexit.register(shutil.rmtree, self.folder, True)
         trace = variables.pop("trace", "%e.%p.vmt")
         session = variables.pop("session", "")
         if session:
