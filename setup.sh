@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Installs what is missing (Debian, Ubuntu), builds vmascope and records a first program with it.
+#   ./setup.sh             all of that
+#   ./setup.sh --packages  only installs
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+packages=(build-essential cmake ninja-build pkg-config libunwind-dev libjansson-dev uthash-dev libdw-dev python3
+	git perl nodejs redis-server redis-tools)
+
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+is_installed()
+{
+	# shellcheck disable=SC2016
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
+}
+
+install_missing()
+{
+	local package missing=()
+
+	if ! command -v dpkg-query >/dev/null; then
+		echo "setup.sh: no dpkg here; these must be installed: ${packages[*]}" >&2
+		return
+	fi
+	for package in "${packages[@]}"; do
+		is_installed "$package" || missing+=("$package")
+	done
+	[ "${#missing[@]}" -eq 0 ] && return
+	echo "setup.sh: installing ${missing[*]}"
+	as_root apt-get update -q
+	# RUNLEVEL: the test programs' daemons are not to be started by their packages.
+	as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+		apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+case "${1-}" in
+'') ;;
+--packages)
+	install_missing
+	exit
+	;;
+*)
+	echo "usage: ./setup.sh [--packages]" >&2
+	exit 2
+	;;
+esac
+
+install_missing
+cmake --preset release
+cmake --build --preset release
+
+mkdir -p build/demo
+cd build/demo
+vmascope=../release/bin/vmascope
+"$vmascope" record -o python3.vmt --report=python3.json -- python3 -c 'import json,ssl'
+"$vmascope" report python3.vmt
+echo
+echo "The same as JSON: build/demo/python3.json; the trace: build/demo/python3.vmt"
