@@ -94,6 +94,14 @@ int vmsc_anon_populate(struct vmsc_mm *mm, uint64_t start, uint64_t end)
 	return 0;
 }
 
+/* Accessible memory below that does not grow down itself keeps a stack off by the guard gap. */
+static bool is_too_near(const struct vmsc_mm *mm, const struct vmsc_node *prev, uint64_t start)
+{
+	if (!prev || !(prev->vma.vm_flags & VMSC_VM_ACCESS) || (prev->vma.vm_flags & VMSC_VM(GROWSDOWN)))
+		return false;
+	return start - prev->vma.end < mm->config.limits.stack_guard_gap;
+}
+
 int vmsc_mm_grow_stack(struct vmsc_mm *mm, uint64_t vma_end, uint64_t start)
 {
 	struct vmsc_node *node = vma_end ? vmsc_tree_find(mm, vma_end - 1) : NULL;
@@ -104,7 +112,10 @@ int vmsc_mm_grow_stack(struct vmsc_mm *mm, uint64_t vma_end, uint64_t start)
 		return -EFAULT;
 	if (node->prev && node->prev->vma.end > start)
 		return -EFAULT;
+	if (is_too_near(mm, node->prev, start))
+		return -EFAULT;
+	vmsc_anon_fault(mm,
+			node); /* before the start moves: a VMA that it comes to touch is no neighbour yet */
 	vmsc_node_set_range(mm, node, start, vma_end);
-	vmsc_anon_fault(mm, node);
 	return 0;
 }

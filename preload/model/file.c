@@ -39,6 +39,7 @@ int vmsc_mm_reserve_file(struct vmsc_mm *mm)
 int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file)
 {
 	struct vmsc_file *slot;
+	uint32_t anonymous;
 	int err;
 
 	if (!file->id)
@@ -49,7 +50,9 @@ int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file)
 	slot = slot_of(mm->files, mm->file_slots, file->id);
 	if (!slot->id)
 		mm->nr_files++;
+	anonymous = slot->mode & FILE_ANONYMOUS;
 	*slot = *file;
+	slot->mode |= anonymous;
 	return 0;
 }
 

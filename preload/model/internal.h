@@ -50,6 +50,9 @@ enum { MREMAP_MAYMOVE_ = 1, MREMAP_FIXED_ = 2, MREMAP_DONTUNMAP_ = 4 };
 /* Ids of files that the recorder did not number (shared anonymous memory of a bare model) begin here. */
 #define FIRST_INTERNAL_FILE UINT32_C(0x80000000)
 
+/* A bit of vmsc_file.mode that only the model knows: shared anonymous memory, not a memfd or of a tmpfs. */
+#define FILE_ANONYMOUS (UINT32_C(1) << 31)
+
 /* A VMA in its place. Neighbours are linked, so that prev and next cost nothing. */
 struct vmsc_node {
 	struct vmsc_vma vma;
@@ -213,6 +216,7 @@ int vmsc_modify(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t start, uin
 		const struct vmsc_change *change);
 
 /* unmap.c */
+bool vmsc_is_sealed_within(const struct vmsc_mm *mm, uint64_t start, uint64_t end);
 int vmsc_unmap_gather(struct vmsc_mm *mm, uint64_t start, uint64_t end, struct vmsc_gather *gather);
 void vmsc_unmap_complete(struct vmsc_mm *mm, struct vmsc_gather *gather);
 int vmsc_unmap(struct vmsc_mm *mm, uint64_t start, uint64_t end, bool mm_wr_locked);

@@ -64,16 +64,28 @@ static int check_readable(struct vmsc_mapping *mapping)
 	return 0;
 }
 
+/* Shared and writable, of a file that is sealed against it? */
+static bool is_write_sealed(const struct vmsc_mapping *mapping)
+{
+	return (mapping->file.mode & VMSC_FILE_SEAL_WRITE) && (mapping->vm_flags & VMSC_VM(SHARED)) &&
+	       (mapping->vm_flags & VMSC_VM(WRITE));
+}
+
+/* memfd_check_seals_mmap(), and what older releases have in the file's mmap hook. */
+static int check_seals(const struct vmsc_mm *mm, struct vmsc_mapping *mapping)
+{
+	if (is_write_sealed(mapping) && has_rule(mm, VMSC_RULE_MMAP_FAIL_KEEPS_OLD))
+		return -EPERM;
+	if ((mapping->file.mode & VMSC_FILE_SEAL_WRITE) && has_rule(mm, VMSC_RULE_MEMFD_SEAL_READ_ONLY))
+		mapping->vm_flags &= ~VMSC_VM(MAYWRITE);
+	return 0;
+}
+
 static int check_shared_file(const struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 {
 	uint32_t type = mapping->flags & MAP_TYPE_, mode = mapping->file.mode;
+	int err;
 
-	if (mode & VMSC_FILE_SEAL_WRITE) {
-		if (mapping->prot & PROT_WRITE_)
-			return -EPERM;
-		if (has_rule(mm, VMSC_RULE_MEMFD_SEAL_READ_ONLY))
-			mapping->vm_flags &= ~VMSC_VM(MAYWRITE);
-	}
 	if (type == MAP_SHARED_)
 		mapping->flags &= LEGACY_MASK;
 	if (mapping->flags & ~(uint32_t)LEGACY_MASK)
@@ -83,7 +95,8 @@ static int check_shared_file(const struct vmsc_mm *mm, struct vmsc_mapping *mapp
 	mapping->vm_flags |= VMSC_VM(SHARED) | VMSC_VM(MAYSHARE);
 	if (!(mode & VMSC_FILE_WRITE))
 		mapping->vm_flags &= ~(VMSC_VM(MAYWRITE) | VMSC_VM(SHARED));
-	return check_readable(mapping);
+	err = check_readable(mapping);
+	return err ? err : check_seals(mm, mapping);
 }
 
 static int check_file(const struct vmsc_mm *mm, struct vmsc_mapping *mapping)
@@ -238,7 +251,7 @@ static struct vmsc_node *map_range(struct vmsc_mm *mm, struct vmsc_mapping *mapp
 static int64_t mmap_region(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 {
 	uint64_t end = mapping->addr + mapping->len;
-	bool splits_first = has_rule(mm, VMSC_RULE_MMAP_FAIL_KEEPS_OLD), dry = mm->dry;
+	bool splits_first = has_rule(mm, VMSC_RULE_MMAP_FAIL_KEEPS_OLD), dry = mm->dry, late;
 	struct vmsc_gather gather;
 	struct vmsc_node *node;
 	int err;
@@ -259,9 +272,14 @@ static int64_t mmap_region(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 	    !vmsc_mm_may_expand(mm, mapping->vm_flags,
 				(int64_t)(mapping->len >> VMSC_PAGE_SHIFT) - (int64_t)gather.pages))
 		return -ENOMEM;
+	late = is_write_sealed(mapping) && !mm->force;
 	if (mm->dry)
-		return (int64_t)mapping->addr;
+		return late ? -EPERM : (int64_t)mapping->addr;
 	vmsc_unmap_complete(mm, &gather);
+	if (late) { /* the mmap hook says it, with the old mappings gone */
+		vmsc_unmap_failed_mmap(mm, mapping->addr, end);
+		return -EPERM;
+	}
 	if (mapping->file.kind != VMSC_FILE_HUGETLB &&
 	    (mapping->vm_flags & (VMSC_VM(NORESERVE) | VMSC_VM(SHARED) | VMSC_VM(WRITE))) == VMSC_VM(WRITE))
 		mapping->vm_flags |= VMSC_VM(ACCOUNT);
@@ -375,6 +393,17 @@ int64_t vmsc_do_mmap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vm
 	return ret;
 }
 
+/* Room was made before the step. What the recorder told of the file stays. */
+static void know_file(struct vmsc_mm *mm, const struct vmsc_file *file)
+{
+	const struct vmsc_file *known = vmsc_mm_file(mm, file->id);
+	struct vmsc_file all = known ? *known : *file;
+
+	all.mode |= file->mode & FILE_ANONYMOUS;
+	if (!mm->dry)
+		(void)!vmsc_mm_set_file(mm, &all);
+}
+
 /* The file behind an anonymous request that has one: shared memory and huge pages. */
 static void make_implicit_file(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_mapping *mapping)
 {
@@ -392,9 +421,46 @@ static void make_implicit_file(struct vmsc_mm *mm, const struct vmsc_call *call,
 		mapping->file.huge_page_size = shift ? UINT64_C(1) << shift : VMSC_PMD_SIZE;
 		mapping->len = (mapping->len + mapping->file.huge_page_size - 1) &
 			       ~(mapping->file.huge_page_size - 1);
+	} else {
+		mapping->file.mode |= FILE_ANONYMOUS;
 	}
-	if (!mm->dry && !vmsc_mm_file(mm, mapping->file.id))
-		(void)!vmsc_mm_set_file(mm, &mapping->file); /* room was made before the step */
+	know_file(mm, &mapping->file);
+}
+
+/* Shared memory of /dev/zero is shared anonymous memory: a file of its own each time. */
+static void make_zero_file(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
+{
+	struct vmsc_file *file = &mapping->file;
+	uint32_t type = mapping->flags & MAP_TYPE_;
+
+	if (type != MAP_SHARED_ && type != MAP_SHARED_VALIDATE_)
+		return;
+	if (file->kind != VMSC_FILE_DEV_ZERO)
+		return;
+	*file = (struct vmsc_file){
+		.id = vmsc_mm_fresh_file(mm), .kind = VMSC_FILE_SHMEM, .mode = file->mode | FILE_ANONYMOUS};
+	know_file(mm, file);
+}
+
+/* Errors that the checks before the driver's mmap hook give too. */
+static bool may_be_early(int64_t result)
+{
+	return result == -ENOMEM || result == -EAGAIN || result == -ENODEV || result == -EACCES ||
+	       result == -EOVERFLOW || result == -EBADF || result == -ETXTBSY || result == -EEXIST;
+}
+
+/* All checks passed and yet the kernel refused: it was the driver, and the old mappings are gone. */
+static void fail_in_driver(struct vmsc_mm *mm, const struct vmsc_call *call,
+			   const struct vmsc_mapping *mapping)
+{
+	uint64_t end = mapping->addr + mapping->len;
+
+	if (call->has_result && !may_be_early(call->result)) {
+		mm->dry = false;
+		(void)vmsc_unmap(mm, mapping->addr, end, true);
+		mm->dry = true;
+	}
+	vmsc_unmap_failed_mmap(mm, mapping->addr, end);
 }
 
 int64_t vmsc_op_mmap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
@@ -415,6 +481,7 @@ int64_t vmsc_op_mmap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vm
 		if (!call->file && !mm->force)
 			return -EBADF;
 		mapping.file = vmsc_mm_file_of(mm, call->file ? call->file : vmsc_mm_fresh_file(mm));
+		make_zero_file(mm, &mapping);
 		if (mapping.file.kind == VMSC_FILE_HUGETLB) {
 			uint64_t huge =
 				mapping.file.huge_page_size ? mapping.file.huge_page_size : VMSC_PMD_SIZE;
@@ -427,6 +494,6 @@ int64_t vmsc_op_mmap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vm
 	ret = vmsc_do_mmap(mm, call, &mapping, out);
 	if (mm->dry && !is_error(ret) && mapping.fixed && mapping.file.kind == VMSC_FILE_OTHER &&
 	    mapping.file.id)
-		vmsc_unmap_failed_mmap(mm, mapping.addr, mapping.addr + mapping.len);
+		fail_in_driver(mm, call, &mapping);
 	return ret;
 }

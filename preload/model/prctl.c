@@ -42,14 +42,23 @@ static int change_range(struct vmsc_mm *mm, uint64_t start, uint64_t end, uint64
 	return start < end ? -ENOMEM : hole;
 }
 
+/* vma_is_anon_shmem(); of what is older than the model only the kind is known. */
+static bool is_anonymous_file(const struct vmsc_mm *mm, const struct vmsc_vma *vma)
+{
+	struct vmsc_file file = vmsc_mm_file_of(mm, vma->file);
+
+	if (file.kind != VMSC_FILE_SHMEM || (vma->traits & VMSC_VMA_SHM))
+		return false;
+	return (file.mode & FILE_ANONYMOUS) || (vma->traits & VMSC_VMA_BORN_BEFORE);
+}
+
 /* Can the VMAs of the range have names? Anonymous memory, and by release shared anonymous memory. */
 static bool are_nameable(const struct vmsc_mm *mm, uint64_t start, uint64_t end)
 {
 	for (const struct vmsc_node *node = vmsc_tree_find(mm, start); node && node->vma.start < end;
 	     node = node->next) {
-		bool shmem = node->vma.file && vmsc_mm_file_of(mm, node->vma.file).kind == VMSC_FILE_SHMEM;
-
-		if (node->vma.file && !(shmem && has_rule(mm, VMSC_RULE_ANON_NAME_SHMEM)))
+		if (node->vma.file &&
+		    !(is_anonymous_file(mm, &node->vma) && has_rule(mm, VMSC_RULE_ANON_NAME_SHMEM)))
 			return false;
 	}
 	return true;

@@ -138,5 +138,8 @@ int64_t vmsc_op_mprotect(struct vmsc_mm *mm, const struct vmsc_call *call, struc
 			return -EINVAL;
 		protection.start = node->vma.start;
 	}
+	if (!mm->force && !has_rule(mm, VMSC_RULE_MSEAL_IN_LOOP) &&
+	    vmsc_is_sealed_within(mm, protection.start, protection.end))
+		return -EPERM;
 	return protect_range(mm, &protection, out);
 }

@@ -123,6 +123,9 @@ static enum vmsc_hidden reason_of_refusal(const struct vmsc_mm *mm, const struct
 			return VMSC_HIDDEN_DRIVER;
 		return driver ? VMSC_HIDDEN_DRIVER : VMSC_HIDDEN_NOTHING;
 	case -EACCES:
+	case -EBUSY:
+	case -EIO:
+	case -ENXIO:
 	case -EIDRM:
 	case -ENFILE:
 	case -EPERM:

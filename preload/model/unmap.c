@@ -54,9 +54,10 @@ static uint64_t page_table_slots(const struct vmsc_node *first, const struct vms
 }
 
 /* can_modify_mm() of releases that look at seals before they begin. */
-static bool is_sealed_within(struct vmsc_node *node, uint64_t end)
+bool vmsc_is_sealed_within(const struct vmsc_mm *mm, uint64_t start, uint64_t end)
 {
-	for (; node && node->vma.start < end; node = node->next) {
+	for (const struct vmsc_node *node = vmsc_tree_find(mm, start); node && node->vma.start < end;
+	     node = node->next) {
 		if (node->vma.vm_flags & VMSC_VM(SEALED))
 			return true;
 	}
@@ -94,7 +95,7 @@ int vmsc_unmap_gather(struct vmsc_mm *mm, uint64_t start, uint64_t end, struct v
 	*gather = (struct vmsc_gather){.start = start, .end = end, .mm_wr_locked = true};
 	if (!node || node->vma.start >= end)
 		return 0;
-	if (!mm->force && !has_rule(mm, VMSC_RULE_MSEAL_IN_LOOP) && is_sealed_within(node, end))
+	if (!mm->force && !has_rule(mm, VMSC_RULE_MSEAL_IN_LOOP) && vmsc_is_sealed_within(mm, start, end))
 		return -EPERM;
 	if (node->vma.start < start)
 		err = gather_start(mm, &node, start, end);
