@@ -30,11 +30,28 @@ static int check_params(const struct vmsc_mm *mm, const struct remap *remap)
 		return -EINVAL;
 	if (!implies_new_addr(remap))
 		return 0;
-	if (remap->new_addr > task_size - remap->new_len || (remap->new_addr & PAGE_MASK_))
-		return -EINVAL;
 	if (!(remap->flags & MREMAP_MAYMOVE_))
 		return -EINVAL;
 	if ((remap->flags & MREMAP_DONTUNMAP_) && remap->old_len != remap->new_len)
+		return -EINVAL;
+	return 0;
+}
+
+/* Older releases look at the source first, at where it goes to next, and unmap that before they look closely.
+ */
+static bool is_source_asked_late(const struct vmsc_mm *mm, const struct remap *remap)
+{
+	return implies_new_addr(remap) && !has_rule(mm, VMSC_RULE_MREMAP_MULTI);
+}
+
+/* Checks of a new address that the caller gave. Returns: 0 or what the kernel answers. */
+static int check_target(const struct vmsc_mm *mm, const struct remap *remap)
+{
+	uint64_t task_size = vmsc_mm_task_size(mm);
+
+	if (!implies_new_addr(remap))
+		return 0;
+	if (remap->new_addr > task_size - remap->new_len || (remap->new_addr & PAGE_MASK_))
 		return -EINVAL;
 	if (remap->addr + remap->old_len > remap->new_addr && remap->new_addr + remap->new_len > remap->addr)
 		return -EINVAL;
@@ -43,18 +60,26 @@ static int check_params(const struct vmsc_mm *mm, const struct remap *remap)
 	return 0;
 }
 
-/* Checks of the VMA at remap->addr. Returns: 0 or what the kernel answers. */
-static int check_vma(const struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *node)
+/* Checks of the VMA at remap->addr that come first. Returns: 0 or what the kernel answers. */
+static int check_kind(const struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *node)
+{
+	if (mm->force)
+		return 0;
+	if (node->vma.vm_flags & VMSC_VM(SEALED))
+		return -EPERM;
+	if ((node->vma.vm_flags & VMSC_VM(HUGETLB)) && remap->new_len > remap->old_len)
+		return -EINVAL;
+	return 0;
+}
+
+/* vma_to_resize() and its successors. Returns: 0 or what the kernel answers. */
+static int check_resize(const struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *node)
 {
 	uint64_t vm_flags = node->vma.vm_flags, delta;
 	uint64_t kept = remap->old_len < remap->new_len ? remap->old_len : remap->new_len;
 
 	if (mm->force)
 		return 0;
-	if (vm_flags & VMSC_VM(SEALED))
-		return -EPERM;
-	if ((vm_flags & VMSC_VM(HUGETLB)) && remap->new_len > remap->old_len)
-		return -EINVAL;
 	if (remap->new_len <= remap->old_len && !implies_new_addr(remap))
 		return 0;
 	if (!remap->old_len && !(vm_flags & (VMSC_VM(SHARED) | VMSC_VM(MAYSHARE))))
@@ -75,21 +100,29 @@ static int check_vma(const struct vmsc_mm *mm, const struct remap *remap, const 
 	return 0;
 }
 
+/* Before 6.15 MREMAP_DONTUNMAP keeps the moved part of its source apart from all else. */
+static bool is_dontunmap_old(const struct vmsc_mm *mm)
+{
+	return !has_rule(mm, VMSC_RULE_DONTUNMAP_LOCKED_DRIFT);
+}
+
 /*
  * copy_vma(): the source's attributes at the destination, merged with what is there or as a VMA of their own.
  * Unfaulted anonymous memory forgets where it came from. Returns: the VMA that holds the copy.
  */
-static struct vmsc_node *copy_vma(struct vmsc_mm *mm, const struct vmsc_node *source, uint64_t addr,
-				  uint64_t new_addr, uint64_t new_len)
+static struct vmsc_node *copy_vma(struct vmsc_mm *mm, const struct vmsc_node *source,
+				  const struct remap *remap, uint64_t new_addr)
 {
+	bool apart = (remap->flags & MREMAP_DONTUNMAP_) && is_dontunmap_old(mm);
+
 	struct vmsc_merge merge = {.caller = VMSC_MERGE_BY_COPY_VMA, .start = new_addr};
 	bool maybe_touched = source->maybe_touched;
 	struct vmsc_vma copy = source->vma;
 	struct vmsc_node *node;
 
 	copy.start = new_addr;
-	copy.end = new_addr + new_len;
-	copy.pgoff += (addr - source->vma.start) >> VMSC_PAGE_SHIFT;
+	copy.end = new_addr + remap->new_len;
+	copy.pgoff += (remap->addr - source->vma.start) >> VMSC_PAGE_SHIFT;
 	copy.born = mm->seq;
 	if (!copy.anon_vma && vmsc_node_is_anonymous(mm, source))
 		copy.pgoff = new_addr >> VMSC_PAGE_SHIFT;
@@ -98,6 +131,10 @@ static struct vmsc_node *copy_vma(struct vmsc_mm *mm, const struct vmsc_node *so
 	merge.pgoff = copy.pgoff;
 	merge.prev = vmsc_tree_prev(mm, new_addr);
 	merge.next = vmsc_tree_find(mm, copy.end);
+	if (apart && merge.prev == source)
+		merge.prev = NULL;
+	if (apart && merge.next == source)
+		merge.next = NULL;
 	node = vmsc_merge_new_vma(mm, &merge);
 	if (!node) {
 		node = vmsc_node_take(mm);
@@ -112,6 +149,18 @@ static struct vmsc_node *copy_vma(struct vmsc_mm *mm, const struct vmsc_node *so
 	return node;
 }
 
+/* The range becomes a VMA of its own, where it may be split. Returns: the VMA that begins with it. */
+static struct vmsc_node *split_off(struct vmsc_mm *mm, struct vmsc_node *source, const struct remap *remap)
+{
+	uint64_t end = remap->addr + remap->old_len;
+
+	if (source->vma.start < remap->addr && !vmsc_split_nolimit(mm, source, remap->addr))
+		source = source->next;
+	if (source->vma.end > end)
+		(void)!vmsc_split_nolimit(mm, source, end);
+	return source;
+}
+
 /* dontunmap_complete(): the source stays, empty; if the range was all of it, also without its anon_vma. */
 static void keep_source(struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *copy)
 {
@@ -120,6 +169,8 @@ static void keep_source(struct vmsc_mm *mm, const struct remap *remap, const str
 
 	if (!source)
 		return;
+	if ((source->vma.vm_flags & VMSC_VM(LOCKED)) && is_dontunmap_old(mm))
+		source = split_off(mm, source, remap);
 	vm_flags = source->vma.vm_flags;
 	if ((vm_flags & VMSC_VM(LOCKED)) && has_rule(mm, VMSC_RULE_DONTUNMAP_LOCKED_DRIFT))
 		mm->locked_drift += pages_of(source);
@@ -153,7 +204,7 @@ static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t 
 		return (int64_t)new_addr;
 	vmsc_outcome_hull(remap->out, new_addr, new_addr + remap->new_len);
 	vmsc_outcome_hull(remap->out, remap->addr, end);
-	copy = copy_vma(mm, source, remap->addr, new_addr, remap->new_len);
+	copy = copy_vma(mm, source, remap, new_addr);
 	if (remap->flags & MREMAP_DONTUNMAP_)
 		keep_source(mm, remap, copy);
 	else if (remap->old_len)
@@ -195,13 +246,23 @@ static int64_t choose_new_addr(struct vmsc_mm *mm, const struct remap *remap)
 	return found ? found : -ENOMEM;
 }
 
+static int check_vma(const struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *node)
+{
+	int err = check_kind(mm, remap, node);
+
+	return err || is_source_asked_late(mm, remap) ? err : check_resize(mm, remap, node);
+}
+
 /* mremap_to() of one VMA. Returns: the new address, or what the kernel answers. */
 static int64_t remap_to(struct vmsc_mm *mm, struct remap *remap)
 {
 	const struct vmsc_node *node;
 	int64_t new_addr = (int64_t)remap->new_addr;
-	int err;
+	bool late = is_source_asked_late(mm, remap);
+	int err = late ? check_target(mm, remap) : 0;
 
+	if (err)
+		return err;
 	if (remap->flags & MREMAP_FIXED_) {
 		err = vmsc_unmap(mm, remap->new_addr, remap->new_addr + remap->new_len, true);
 		if (err)
@@ -214,8 +275,11 @@ static int64_t remap_to(struct vmsc_mm *mm, struct remap *remap)
 		remap->old_len = remap->new_len;
 	}
 	node = vmsc_tree_find(mm, remap->addr);
-	if (!node)
+	if (!node || node->vma.start > remap->addr)
 		return -EFAULT;
+	err = late ? check_resize(mm, remap, node) : 0;
+	if (err)
+		return err;
 	if ((remap->flags & MREMAP_DONTUNMAP_) && !mm->force &&
 	    !vmsc_mm_may_expand(mm, node->vma.vm_flags, (int64_t)(remap->old_len >> VMSC_PAGE_SHIFT)))
 		return -ENOMEM;
@@ -326,14 +390,11 @@ static int64_t move_range(struct vmsc_mm *mm, const struct remap *whole)
 static int64_t remap_one(struct vmsc_mm *mm, struct remap *remap)
 {
 	struct vmsc_node *node = vmsc_tree_find(mm, remap->addr);
-	bool old_order = (remap->flags & MREMAP_FIXED_) && !has_rule(mm, VMSC_RULE_MREMAP_MULTI);
 	int err;
 
 	if (!node || node->vma.start > remap->addr)
 		return -EFAULT;
 	err = check_vma(mm, remap, node);
-	if (err == -EFAULT && old_order && !mm->dry)
-		(void)vmsc_unmap(mm, remap->new_addr, remap->new_addr + remap->new_len, true);
 	if (err)
 		return err;
 	if (implies_new_addr(remap))
@@ -360,6 +421,8 @@ int64_t vmsc_op_mremap(struct vmsc_mm *mm, const struct vmsc_call *call, struct 
 			      .flags = (uint32_t)call->args[3]};
 	int err = check_params(mm, &remap);
 
+	if (!err && !is_source_asked_late(mm, &remap))
+		err = check_target(mm, &remap);
 	if (err)
 		return err;
 	if ((remap.flags & MREMAP_FIXED_) && remap.old_len == remap.new_len &&
