@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# Flags live here, on targets, and nowhere else.
+
+# vmascope_target(name [INJECTED]): INJECTED code runs inside other people's programs and is never sanitized.
+function(vmascope_target name)
+  cmake_parse_arguments(arg "INJECTED" "" "" ${ARGN})
+  target_compile_features(${name} PRIVATE c_std_11)
+  set_target_properties(${name} PROPERTIES C_EXTENSIONS ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_compile_definitions(${name} PRIVATE _GNU_SOURCE VMSC_VERSION="${PROJECT_VERSION}")
+  target_compile_options(${name} PRIVATE
+    $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
+      $<$<BOOL:${VMSC_WERROR}>:-Werror>>)
+  if(arg_INJECTED)
+    # No stack protector: its canary is read through a TLS that a fresh thread may not have. Zero-initialised data stays in
+    # .data, so that the library brings no anonymous bss mapping that could merge with the program's.
+    target_compile_options(${name} PRIVATE
+      $<$<COMPILE_LANGUAGE:C>:-fno-stack-protector -fno-zero-initialized-in-bss -ftls-model=initial-exec -O2 -g>)
+  elseif(VMSC_SANITIZE)
+    target_compile_options(${name} PRIVATE -fsanitize=${VMSC_SANITIZE} -fno-omit-frame-pointer
+                                           -fno-sanitize-recover=all)
+    target_link_options(${name} PUBLIC -fsanitize=${VMSC_SANITIZE})
+  endif()
+endfunction()
