@@ -34,35 +34,17 @@ static const struct vmsc_seen_record *copy_seen(const struct vmsc_seen_record *s
 	return copy;
 }
 
-static uint64_t latest_call_in(const struct vmsc_analysis *analysis, uint64_t start, uint64_t end)
+static uint64_t latest_call(void *ctx, uint64_t start, uint64_t end)
 {
+	const struct vmsc_analysis *analysis = ctx;
 	size_t i;
 
+	if (analysis->nr_differences >= BLAMED_MAX)
+		return 0;
 	for (i = analysis->nr_calls; i > 0; i--)
 		if (analysis->calls[i - 1].start < end && start < analysis->calls[i - 1].end)
 			return i;
 	return 0;
-}
-
-/* The latest call that worked on the memory where the two views part: which is most likely the one to look
- * at. */
-static uint64_t blame(const struct vmsc_analysis *analysis, const struct vmsc_difference *told)
-{
-	const struct vmsc_vma *modeled = &told->modeled;
-	const struct vmsc_seen_record *actual = told->actual;
-	uint64_t low, high;
-
-	if (!told->has_modeled)
-		return latest_call_in(analysis, actual->start, actual->end);
-	if (!told->has_actual)
-		return latest_call_in(analysis, modeled->start, modeled->end);
-	if (modeled->start == actual->start && modeled->end == actual->end)
-		return latest_call_in(analysis, modeled->start, modeled->end);
-	low = modeled->start < actual->start ? latest_call_in(analysis, modeled->start, actual->start)
-					     : latest_call_in(analysis, actual->start, modeled->start);
-	high = modeled->end < actual->end ? latest_call_in(analysis, modeled->end, actual->end)
-					  : latest_call_in(analysis, actual->end, modeled->end);
-	return low > high ? low : high;
 }
 
 static void on_difference(void *ctx, const struct vmsc_difference *difference)
@@ -70,12 +52,6 @@ static void on_difference(void *ctx, const struct vmsc_difference *difference)
 	struct vmsc_analysis *analysis = ctx;
 	struct vmsc_kept_difference kept = {.told = *difference, .checkpoint = analysis->nr_checkpoints};
 
-	uint64_t call = 0;
-
-	if (!difference->outside && analysis->nr_differences < BLAMED_MAX)
-		call = blame(analysis, difference);
-	if (call)
-		kept.told.call = call;
 	kept.told.actual = copy_seen(difference->has_actual ? difference->actual : NULL);
 	APPEND(analysis->differences, analysis->nr_differences, kept);
 }
@@ -259,6 +235,7 @@ void vmsc_analysis_run(struct vmsc_analysis *analysis, struct vmsc_input *input,
 		.listener = {.difference = on_difference,
 			     .checkpoint = on_checkpoint,
 			     .call = on_call,
+			     .latest_call = latest_call,
 			     .ctx = analysis},
 	};
 

@@ -98,6 +98,7 @@ enum {
 	VMSC_VMA_ANON_VMA_UNSURE = 8, /* faulted, but whose anon_vma it reused was not seen */
 	VMSC_VMA_SHM = 16, /* attached by shmat */
 	VMSC_VMA_BORN_BEFORE = 32, /* existed at attach */
+	VMSC_VMA_FLAGS_UNSURE = 64, /* taken over from maps: only the access rights were seen */
 };
 
 /* One VMA, by value. */

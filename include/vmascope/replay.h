@@ -36,11 +36,11 @@ const char *vmsc_difference_name(unsigned int kind);
 
 struct vmsc_difference {
 	enum vmsc_difference_kind kind;
-	bool outside; /* no recorded call explains it; otherwise a misprediction */
+	bool outside; /* no call recorded since all was last seen explains it; otherwise a misprediction */
 	bool has_modeled, has_actual;
 	struct vmsc_vma modeled;
 	const struct vmsc_seen_record *actual; /* its name follows it */
-	uint64_t call; /* the latest call that made one of the VMAs concerned, 0: none did */
+	uint64_t call; /* the latest call that worked on the memory where they differ, 0: none did */
 };
 
 struct vmsc_checkpoint {
@@ -76,6 +76,8 @@ struct vmsc_replay_listener {
 		     const struct vmsc_outcome *outcome);
 	void (*merge)(void *ctx, const struct vmsc_merge_note *note);
 	void (*unmap)(void *ctx, const struct vmsc_unmap_note *note);
+	/* asked: the number of the latest call that worked on [start, end), 0 for none; NULL: the births of VMAs tell */
+	uint64_t (*latest_call)(void *ctx, uint64_t start, uint64_t end);
 	void *ctx;
 };
 

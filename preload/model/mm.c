@@ -237,6 +237,8 @@ static void place_vma(struct vmsc_mm *mm, const struct vmsc_vma *vma)
 	node->vma = *vma;
 	if (vma->anon_vma >= mm->next_anon_vma)
 		mm->next_anon_vma = vma->anon_vma + 1;
+	if (vma->file >= mm->next_file)
+		mm->next_file = vma->file + 1;
 	vmsc_node_insert(mm, node, vmsc_tree_prev(mm, vma->start));
 }
 
