@@ -63,10 +63,17 @@ static void on_checkpoint(void *ctx, const struct vmsc_checkpoint *checkpoint)
 	APPEND(analysis->checkpoints, analysis->nr_checkpoints, *checkpoint);
 }
 
-/* A call that wrongly failed changed nothing; what it named stands for what it would have changed. */
+/*
+ * A call that wrongly failed changed nothing; what it named stands for what it would have changed. One that wrongly
+ * succeeded did so because the model was wrong before: look for the culprit further back.
+ */
 static void note_hull(struct vmsc_call_ref *ref, const struct vmsc_call *call,
 		      const struct vmsc_outcome *outcome)
 {
+	bool failed = call->result < 0 && call->result >= -4095;
+
+	if (outcome->wrong && !failed && outcome->predicted < 0)
+		return;
 	ref->start = outcome->start;
 	ref->end = outcome->end;
 	if (outcome->wrong && outcome->start >= outcome->end &&

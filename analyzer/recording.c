@@ -153,10 +153,43 @@ static char *doubled_percent(const char *text)
 	return doubled;
 }
 
+/* The directives that make the folder of @pattern differ between processes. */
+static void put_directives(FILE *out, const char *pattern, const char *end)
+{
+	for (; pattern + 1 < end; pattern++) {
+		if (*pattern != '%')
+			continue;
+		pattern++;
+		if (strchr("pen", *pattern))
+			fprintf(out, "%%%c.", *pattern);
+	}
+}
+
+/*
+ * Where traces lie that nobody asked for: in our folder, under the report's name. So what is done to the name of a trace
+ * that is there already (a child's, or of the image before exec) is right for the report's too.
+ */
+static char *temporary_trace(const struct vmsc_recording *recording)
+{
+	const char *name = strrchr(recording->report, '/');
+	char *folder = doubled_percent(recording->folder), *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		vmsc_out_of_memory();
+	fprintf(out, "%s/", folder);
+	if (name)
+		put_directives(out, recording->report, name);
+	fprintf(out, "%s.vmt", name ? name + 1 : recording->report);
+	if (fclose(out))
+		vmsc_out_of_memory();
+	free(folder);
+	return text;
+}
+
 static bool set_places(struct vmsc_recording *recording, const char *trace, const char *report)
 {
-	char *folder;
-
 	if (report) {
 		recording->report = whole_pattern(report);
 		if (!clear_place(recording->report))
@@ -167,9 +200,7 @@ static bool set_places(struct vmsc_recording *recording, const char *trace, cons
 		recording->trace = whole_pattern(trace ? trace : "vmascope.%e.%p.vmt");
 		return clear_place(recording->trace);
 	}
-	folder = doubled_percent(recording->folder);
-	recording->trace = vmsc_format("%s/%%e.%%p.vmt", folder);
-	free(folder);
+	recording->trace = temporary_trace(recording);
 	return true;
 }
 
