@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""Real programs under vmascope: each must be predicted without a mistake.
+
+    programs.py COMMAND FOLDER [--rounds=N] [--check=exit|call] [NAME…]
+
+COMMAND is vmascope, FOLDER has the test programs. Without names all are run. Prints a Markdown table; ends with 1 when a
+report is not a match, with 77 when the only program asked for is not installed here.
+"""
+import glob
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HELLO = '#include <stdio.h>\n#include <math.h>\nint main(int n, char **v) { printf("%g %s\\n", sin(n), v[0]); return 0; }\n'
+
+
+def of_system(name):
+    """A program of the system's: a shim in front of it (pyenv, …) is another program."""
+    return next((path for path in ("/usr/bin/" + name, "/usr/local/bin/" + name) if os.access(path, os.X_OK)), name)
+
+
+class Program:
+    """A command that runs to its end by itself."""
+
+    def __init__(self, *command, own=False):
+        self.command, self.own = command, own
+
+    def argv(self, folder):
+        return (os.path.join(folder, self.command[0]),) + self.command[1:] if self.own else \
+            (of_system(self.command[0]),) + self.command[1:]
+
+    def title(self):
+        return " ".join("'%s'" % word if " " in word else word for word in self.command)
+
+    def is_there(self, folder):
+        return shutil.which(self.argv(folder)[0]) is not None
+
+    def run(self, before, folder, cwd):
+        """Returns the seconds that it took."""
+        begin = time.monotonic()
+        subprocess.run([*before, *self.argv(folder)], cwd=cwd, check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL)
+        return time.monotonic() - begin
+
+
+class Compile(Program):
+    def run(self, before, folder, cwd):
+        with open(os.path.join(cwd, "hello.c"), "w", encoding="ascii") as source:
+            source.write(HELLO)
+        return super().run(before, folder, cwd)
+
+
+class Redis(Program):
+    """A server with clients on it; stopped by SHUTDOWN. The time is the clients'."""
+
+    def title(self):
+        return "redis-server under redis-benchmark, SHUTDOWN"
+
+    def is_there(self, folder):
+        return all(shutil.which(name) for name in ("redis-server", "redis-benchmark", "redis-cli"))
+
+    def run(self, before, folder, cwd):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        client = ("redis-cli", "-p", port)
+        server = subprocess.Popen([*before, *self.argv(folder), "--port", port], cwd=cwd, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL)
+        try:
+            self.wait(client)
+            begin = time.monotonic()
+            subprocess.run(["redis-benchmark", "-p", port, "-q", "-t", "set,get,lpush,sadd,zadd,mset", "-n", "20000", "-d",
+                            "1000", "-r", "100000"], check=True,
+                           stdout=subprocess.DEVNULL)
+            seconds = time.monotonic() - begin
+            subprocess.run([*client, "shutdown", "nosave"], check=True, stdout=subprocess.DEVNULL)
+            if server.wait(60):
+                raise subprocess.CalledProcessError(server.returncode, "redis-server")
+            return seconds
+        finally:
+            server.kill()
+
+    @staticmethod
+    def wait(client):
+        for _ in range(200):
+            done = subprocess.run([*client, "ping"], check=False, capture_output=True)
+            if b"PONG" in done.stdout:
+                return
+            time.sleep(0.05)
+        raise TimeoutError("redis-server does not answer")
+
+
+PROGRAMS = {
+    "ls": Program("ls", "-la", "/usr/lib"),
+    "python3": Program("python3", "-c", "import json,ssl"),
+    "perl": Program("perl", "-e", "1"),
+    "gcc": Compile("gcc", "-O2", "-o", "hello", "hello.c", "-lm"),
+    "threads": Program("threads64", own=True),
+    "dlopen": Program("loader", own=True),
+    "redis": Redis("redis-server", "--save", "", "--appendonly", "no"),
+    "node": Program("node", "-e", "1"),
+}
+
+
+def worst(reports):
+    verdicts = {report["verdict"] for report in reports}
+    return next(name for name in ("differ", "incomplete", "match") if name in verdicts)
+
+
+def complain(path, report):
+    print("%s: %s: %s" % (os.path.basename(path), " ".join(report["process"]["argv"])[:100], report["verdict"]),
+          report["incomplete"] or "", file=sys.stderr)
+    for checkpoint in report["checkpoints"]:
+        for difference in checkpoint["differences"][:5]:
+            print("  after call %d: %s: %s" % (checkpoint["call"], difference["kind"], difference["why"]), file=sys.stderr)
+
+
+def measure(program, command, folder, options):
+    native, traced = [], []
+    for _ in range(options["rounds"]):
+        with tempfile.TemporaryDirectory() as cwd:
+            native.append(program.run((), folder, cwd))
+            report = os.path.join(cwd, "r.json")
+            traced.append(program.run((command, "record", "--check=" + options["check"], "--report=" + report, "--"),
+                                      folder, cwd))
+            reports = {}
+            for path in sorted(glob.glob(report + "*")):
+                with open(path, encoding="utf-8") as text:
+                    reports[path] = json.load(text)
+            if not reports:
+                raise FileNotFoundError("no report was written")
+            for path, one in reports.items():
+                if one["verdict"] != "match":
+                    complain(path, one)
+                    return list(reports.values()), native, traced
+    return list(reports.values()), native, traced
+
+
+def row(program, reports, native, traced):
+    total = {name: 0 for name in ("calls", "outside", "mispredicted", "undetermined", "asked", "predicted")}
+    for report in reports:
+        total["calls"] += report["capture"]["calls"]
+        total["outside"] += report["capture"]["outside"]
+        total["mispredicted"] += report["prediction"]["mispredicted"]
+        total["undetermined"] += report["prediction"]["undetermined"]
+        total["asked"] += report["prediction"]["addresses"]["asked"]
+        total["predicted"] += report["prediction"]["addresses"]["predicted"]
+    peak = max(report["limits"]["peak"] for report in reports)
+    before, after = statistics.median(native), statistics.median(traced)
+    cells = ("`%s`" % program.title(), len(reports), total["calls"], peak, worst(reports), total["mispredicted"],
+             total["outside"], total["undetermined"], "%d of %d" % (total["predicted"], total["asked"]),
+             "%.3f → %.3f" % (before, after))
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+    return worst(reports) == "match" and not total["outside"] and not total["mispredicted"]
+
+
+def main():
+    command, folder, *rest = sys.argv[1:]
+    options = {"rounds": 1, "check": "exit"}
+    names = []
+    for word in rest:
+        if word.startswith("--"):
+            key, _, value = word[2:].partition("=")
+            options[key] = int(value) if key == "rounds" else value
+        else:
+            names.append(word)
+    good = True
+    if len(names) == 1 and not PROGRAMS[names[0]].is_there(folder):
+        print("not installed: " + names[0])
+        return 77
+    print("| program | processes | calls | VMAs at most | verdict | mispredicted | outside | undetermined | addresses predicted"
+          " | seconds, without → with |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for name in names or PROGRAMS:
+        program = PROGRAMS[name]
+        if program.is_there(folder):
+            good &= row(program, *measure(program, command, folder, options))
+        else:
+            print("| `%s` | not installed | | | | | | | | |" % program.title())
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
