@@ -16,9 +16,6 @@
 #include "say.h"
 #include "vmascope/replay.h"
 
-#define CACHE_MAX  4096
-#define CACHE_HEAD "vmascope rules 1\n"
-
 /* --- experiments, each in a process of its own --- */
 
 static void run_in_child(enum vmsc_rule rule, int fd)
@@ -104,18 +101,14 @@ char *vmsc_rules_text(vmsc_rules_t rules)
 
 /* --- the cache: a file of ours that is believed only when all of it is as we write it --- */
 
-/* Of all that the result hangs on: another build of the kernel or other experiments have another name. */
-static uint32_t build_number(const struct utsname *kernel)
+/* Which experiments there are: with others the rules are found anew. */
+static uint32_t experiments(void)
 {
-	uint32_t crc = vmsc_crc32c(0, kernel->release, strlen(kernel->release));
+	uint32_t crc = 0;
 	unsigned int rule;
 
-	crc = vmsc_crc32c(crc, kernel->version, strlen(kernel->version));
-	crc = vmsc_crc32c(crc, VMSC_VERSION, strlen(VMSC_VERSION));
-	for (rule = 0; rule < VMSC_NR_RULES; rule++) {
-		crc = vmsc_crc32c(crc, vmsc_rule_name(rule), strlen(vmsc_rule_name(rule)));
+	for (rule = 0; rule < VMSC_NR_RULES; rule++)
 		crc = vmsc_crc32c(crc, vmsc_experiment_exists((enum vmsc_rule)rule) ? "+" : "-", 1);
-	}
 	return crc;
 }
 
@@ -140,49 +133,31 @@ static char *cache_folder(void)
 
 static char *cache_path(void)
 {
+	char name[VMSC_KEPT_RULES_MAX], *folder, *path;
 	struct utsname kernel;
-	char *folder, *path, *slash;
 
 	if (uname(&kernel) || !(folder = cache_folder()))
 		return NULL;
-	while ((slash = strchr(kernel.release, '/')))
-		*slash = '_';
-	path = vmsc_format("%s/rules-%s-%08x", folder, kernel.release, build_number(&kernel));
+	vmsc_kept_rules_name(name, kernel.release, kernel.version);
+	path = vmsc_format("%s/%s", folder, name);
 	free(folder);
 	return path;
 }
 
-/* Of the rules and of the file's name, which says for what they were found. */
-static uint32_t cache_check(const char *path, const char *names, size_t length)
-{
-	const char *name = strrchr(path, '/');
-
-	return vmsc_crc32c(vmsc_crc32c(0, name, strlen(name)), names, length);
-}
-
-/* "vmascope rules 1\nNAME NAME …\nCHECK\n" */
 static bool parse_cache(const char *path, const char *text, size_t length, vmsc_rules_t *rules)
 {
-	size_t head = strlen(CACHE_HEAD), unknown = 0, names;
-	const char *end;
-	char check[16];
+	struct vmsc_kept_rules kept;
+	size_t unknown;
 
-	if (length <= head || memcmp(text, CACHE_HEAD, head))
+	if (!vmsc_kept_rules_parse(&kept, strrchr(path, '/') + 1, text, length) || kept.experiments != experiments())
 		return false;
-	end = memchr(text + head, '\n', length - head);
-	if (!end)
-		return false;
-	names = (size_t)(end - text) - head;
-	snprintf(check, sizeof(check), "%08x\n", cache_check(path, text + head, names));
-	if (length != head + names + 1 + strlen(check) || memcmp(end + 1, check, strlen(check)))
-		return false;
-	*rules = vmsc_rules_of_names(text + head, names, &unknown);
+	*rules = vmsc_rules_of_names(kept.names, kept.names_length, &unknown);
 	return !unknown;
 }
 
 static bool read_cache(const char *path, vmsc_rules_t *rules)
 {
-	char text[CACHE_MAX];
+	char text[VMSC_KEPT_RULES_MAX];
 	struct stat about;
 	ssize_t n = -1;
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -200,17 +175,19 @@ static bool read_cache(const char *path, vmsc_rules_t *rules)
 static void write_cache(const char *path, vmsc_rules_t rules)
 {
 	char *names = vmsc_rules_text(rules), *beside = vmsc_format("%s.%d", path, getpid());
+	char *text = vmsc_format(VMSC_KEPT_RULES_HEAD "%s\n%08x\n", names, experiments());
 	int fd;
 
 	unlink(beside);
 	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0) {
-		bool good = dprintf(fd, CACHE_HEAD "%s\n%08x\n", names,
-				    cache_check(path, names, strlen(names))) > 0;
+		bool good = dprintf(fd, "%s%08x\n", text,
+				    vmsc_kept_rules_check(strrchr(path, '/') + 1, text, strlen(text))) > 0;
 
 		if (close(fd) || !good || rename(beside, path))
 			unlink(beside);
 	}
+	free(text);
 	free(names);
 	free(beside);
 }

@@ -2,6 +2,7 @@
 /* attach.c - see attach.h. */
 #include "attach.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -82,18 +83,53 @@ static void tell_link(enum vmsc_string what, const char *link)
 		vmsc_writer_string(what, buffer, length);
 }
 
-static void tell_rules(const char *release)
+static void write_rules(const char *names, size_t length, const char *source)
+{
+	vmsc_writer_string(VMSC_STRING_RULES, names, length);
+	vmsc_writer_string(VMSC_STRING_RULES_SOURCE, source, strlen(source));
+}
+
+/* A file of ours alone that nobody else can have written. Returns: its length in buffer, or -errno. */
+static long read_kept(const char *at)
+{
+	struct stat stat;
+	long fd = sys_open(at, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0), length;
+
+	if (fd < 0)
+		return fd;
+	length = sys3(SYS_fstat, fd, (uintptr_t)&stat, 0);
+	if (!length && S_ISREG(stat.st_mode) && stat.st_uid == sys3(SYS_geteuid, 0, 0, 0) && !(stat.st_mode & 022))
+		length = sys_read(fd, buffer, VMSC_KEPT_RULES_MAX);
+	sys_close(fd);
+	return length;
+}
+
+/* What a launcher found out for this very kernel. Returns: false when there is nothing of the kind. */
+static bool tell_kept_rules(const struct utsname *kernel)
+{
+	static char name[VMSC_KEPT_RULES_MAX] = { 0 }, at[PATH_MAX] = { 0 };
+	struct vmsc_text path = vmsc_text_in(at, sizeof(at));
+	struct vmsc_kept_rules kept;
+	long length;
+
+	if (!vmsc_rec.options.cache[0])
+		return false;
+	vmsc_kept_rules_name(name, kernel->release, kernel->version);
+	vmsc_text_put(&path, vmsc_rec.options.cache);
+	vmsc_text_char(&path, '/');
+	vmsc_text_put(&path, name);
+	length = path.cut ? -ENAMETOOLONG : read_kept(at);
+	if (length <= 0 || !vmsc_kept_rules_parse(&kept, name, buffer, length))
+		return false;
+	write_rules(kept.names, kept.names_length, "experiment");
+	return true;
+}
+
+static void tell_rules_of_release(const char *release)
 {
 	struct vmsc_text text = vmsc_text_in(buffer, sizeof(buffer));
-	const char *source = "release";
 	vmsc_rules_t rules = 0;
 
-	if (vmsc_rec.options.rules[0]) {
-		vmsc_writer_string(VMSC_STRING_RULES, vmsc_rec.options.rules, strlen(vmsc_rec.options.rules));
-		source = vmsc_rec.options.rules_source;
-		vmsc_writer_string(VMSC_STRING_RULES_SOURCE, source, strlen(source));
-		return;
-	}
 	if (vmsc_rules_of_string(release, &rules))
 		vmsc_problem("the kernel's release could not be read; the model's rules may be wrong");
 	for (unsigned int rule = 0; rule < VMSC_NR_RULES; rule++) {
@@ -103,8 +139,17 @@ static void tell_rules(const char *release)
 			vmsc_text_char(&text, ' ');
 		vmsc_text_put(&text, vmsc_rule_name(rule));
 	}
-	vmsc_writer_string(VMSC_STRING_RULES, text.at, text.length);
-	vmsc_writer_string(VMSC_STRING_RULES_SOURCE, source, strlen(source));
+	write_rules(text.at, text.length, "release");
+}
+
+static void tell_rules(const struct utsname *kernel)
+{
+	const struct vmsc_options *options = &vmsc_rec.options;
+
+	if (options->rules[0])
+		write_rules(options->rules, strlen(options->rules), options->rules_source);
+	else if (!tell_kept_rules(kernel))
+		tell_rules_of_release(kernel->release);
 }
 
 void vmsc_attach_tell_process(void)
@@ -114,7 +159,7 @@ void vmsc_attach_tell_process(void)
 
 	memset(&name, 0, sizeof(name));
 	sys3(SYS_uname, (uintptr_t)&name, 0, 0);
-	tell_rules(name.release);
+	tell_rules(&name);
 	vmsc_writer_string(VMSC_STRING_RELEASE, name.release, strlen(name.release));
 	length = vmsc_sys_slurp("/proc/self/comm", buffer, sizeof(buffer));
 	if (length > 1)

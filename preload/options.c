@@ -6,6 +6,7 @@
 
 #include "recorder.h"
 #include "sys.h"
+#include "text.h"
 
 #include "inject.h"
 
@@ -64,6 +65,27 @@ static bool is_launched(char **envp)
 	return !*value && pid == (uint64_t)sys3(SYS_getppid, 0, 0, 0);
 }
 
+/* XDG_CACHE_HOME/vmascope or HOME/.cache/vmascope, as analyzer/rules.c has it. */
+static void find_cache(struct vmsc_options *options, char **envp)
+{
+	const char *base = vmsc_options_find(envp, "XDG_CACHE_HOME");
+	struct vmsc_text text = vmsc_text_in(options->cache, sizeof(options->cache));
+
+	if (base && *base == '/') {
+		vmsc_text_put(&text, base);
+	} else {
+		base = vmsc_options_find(envp, "HOME");
+		if (base && *base == '/') {
+			vmsc_text_put(&text, base);
+			vmsc_text_put(&text, "/.cache");
+		}
+	}
+	if (text.length)
+		vmsc_text_put(&text, "/vmascope");
+	if (text.cut)
+		options->cache[0] = '\0';
+}
+
 void vmsc_options_read(struct vmsc_options *options, char **envp)
 {
 	static const struct choice yes_no[] = { { "0", 0 }, { "1", 1 }, { NULL, 0 } };
@@ -84,6 +106,7 @@ void vmsc_options_read(struct vmsc_options *options, char **envp)
 	options->stacks = choose(envp, "VMASCOPE_STACKS", yes_no, 1);
 	options->follow = choose(envp, "VMASCOPE_FOLLOW", yes_no, 1);
 	options->is_root = is_launched(envp);
+	find_cache(options, envp);
 }
 
 /* One entry of a list with ':' or ' ' between: at @list, @length bytes long. */

@@ -19,6 +19,7 @@ struct vmsc_options {
 	char report[PATH_MAX], trace[PATH_MAX]; /* patterns; trace empty: beside the report, for the time being */
 	char session[PATH_MAX]; /* empty: none */
 	char rules[2048], rules_source[32];
+	char cache[PATH_MAX]; /* folder in which the launcher keeps what it found out; empty: there is none */
 	uint32_t check; /* enum vmsc_check */
 	uint32_t capture; /* enum vmsc_capture_mode, as requested */
 	bool stacks, follow;

@@ -113,6 +113,28 @@ void vmsc_call_from_record(struct vmsc_call *call, const struct vmsc_call_record
 /* Parses rule names with blanks between; unknown ones are passed over and counted in *unknown. */
 vmsc_rules_t vmsc_rules_of_names(const char *names, size_t length, size_t *unknown);
 
+/*
+ * Rules that were found by experiment are kept in a file of the user's cache folder, one per build of the kernel and of
+ * this program: "vmascope rules 1\n", the rules' names with blanks between, the experiments that there were (hexadecimal),
+ * and a checksum, a line each.
+ */
+#define VMSC_KEPT_RULES_HEAD "vmascope rules 1\n"
+#define VMSC_KEPT_RULES_MAX 4096 /* bytes of such a file, and of its name */
+
+/* The file's name for a kernel as uname() tells it; name has room for VMSC_KEPT_RULES_MAX bytes. */
+void vmsc_kept_rules_name(char *name, const char *release, const char *version);
+
+/* The checksum of what stands in file @name before it. */
+uint32_t vmsc_kept_rules_check(const char *name, const char *text, size_t length);
+
+/* Where in the @length bytes of file @name the rules' names stand, and the experiments; false: not such a file. */
+struct vmsc_kept_rules {
+	const char *names;
+	size_t names_length;
+	uint32_t experiments;
+};
+bool vmsc_kept_rules_parse(struct vmsc_kept_rules *kept, const char *name, const char *text, size_t length);
+
 #ifdef __cplusplus
 }
 #endif

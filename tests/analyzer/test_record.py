@@ -224,6 +224,26 @@ class Cache(Record):
         self.rules()
         self.assertEqual(stat.S_IMODE(os.stat(self.file).st_mode), 0o600)
 
+    def bare(self):
+        """Where a program without the launcher has its rules from, and which they are."""
+        environment = dict(self.environment, LD_PRELOAD=LIBRARY, VMASCOPE_OUT=self.path("bare.json"))
+        subprocess.run(["/bin/true"], env=environment, cwd=self.folder.name, check=True)
+        with open(self.path("bare.json"), encoding="utf-8") as report:
+            process = json.load(report)["process"]
+        os.unlink(self.path("bare.json"))
+        return process["rules_source"], process["rules"]
+
+    def test_without_the_launcher(self):
+        self.assertEqual(self.bare(), ("experiment", self.rules()))
+        with open(self.file, "rb+") as cache:
+            cache.write(b"Vmascope")
+        self.assertEqual(self.bare()[0], "release")
+        self.rules()
+        os.chmod(self.file, 0o666)
+        self.assertEqual(self.bare()[0], "release")
+        os.unlink(self.file)
+        self.assertEqual(self.bare()[0], "release")
+
     def test_no_place_for_a_cache(self):
         environment = {key: value for key, value in self.environment.items() if key not in ("HOME", "XDG_CACHE_HOME")}
         self.assertEqual(self.record("-o", "t.vmt", "--", "true", env=environment).returncode, 0)
