@@ -108,11 +108,15 @@ void vmsc_call_write(struct vmsc_captured *call)
 		vmsc_rec.header->lost++;
 		return;
 	}
+	vmsc_writer_put(VMSC_RECORD_CALL, call->flags, &record, sizeof(record), call->args,
+			record.nr_args * sizeof(uint64_t));
+	if (vmsc_state() == VMSC_STATE_STOPPED) { /* there was no room for it */
+		vmsc_rec.header->lost++;
+		return;
+	}
 	vmsc_rec.header->calls++;
 	if (call->flags & VMSC_CALL_UNORDERED)
 		vmsc_rec.header->unordered++;
-	vmsc_writer_put(VMSC_RECORD_CALL, call->flags, &record, sizeof(record), call->args,
-			record.nr_args * sizeof(uint64_t));
 	vmsc_extra_follow(call);
 }
 

@@ -70,9 +70,9 @@ static int begin_block(uint32_t index)
 		return at;
 	}
 	block = (void *)at;
-	block->magic = VMSC_BLOCK_MAGIC;
 	block->index = index;
 	block->first_call = vmsc_rec.header->calls + 1;
+	__atomic_store_n(&block->magic, VMSC_BLOCK_MAGIC, __ATOMIC_RELEASE); /* last: who dies before it began no block */
 	block_index = index;
 	vmsc_rec.header->nr_blocks = index + 1;
 	return 0;
