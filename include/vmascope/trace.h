@@ -288,6 +288,7 @@ struct vmsc_trace {
 	size_t size;
 	size_t offset; /* of the next record */
 	size_t block; /* offset of the current block */
+	uint64_t calls; /* CALL records so far */
 	const char *problem;
 	bool truncated; /* ends without an END record, or in the middle of a block */
 };

@@ -38,10 +38,10 @@ static bool is_cut_off(struct vmsc_trace *trace, const char *problem)
 	return false;
 }
 
-/* A block is begun before its records are written: when the process dies in between it is all zeros. */
+/* The file grows before the block is begun, and its magic is written last: the process may have died in between. */
 static bool was_begun(const struct vmsc_block *block)
 {
-	return block->magic || block->index || block->sealed || block->used || block->crc || block->first_call;
+	return block->magic || block->sealed || block->used || block->crc;
 }
 
 /* Can the current block be read? If not, the walk ends here. */
@@ -62,6 +62,8 @@ static bool enter_block(struct vmsc_trace *trace)
 		return is_damaged(trace, "the block has a wrong number");
 	if (block->used > VMSC_TRACE_BLOCK_SIZE - sizeof(*block) || block->used % 8 || block->sealed > 1)
 		return is_damaged(trace, "the block's header contradicts itself");
+	if (block->first_call != trace->calls + 1)
+		return is_damaged(trace, "the block's first call has a wrong number");
 	if (block->used <= left - sizeof(*block) && block->sealed &&
 	    block->crc != vmsc_crc32c(0, block + 1, block->used))
 		return is_damaged(trace, "the block's checksum is wrong");
@@ -86,7 +88,7 @@ static bool next_block(struct vmsc_trace *trace)
 
 	if (trace->size - trace->block < sizeof(*block) + block->used)
 		return is_cut_off(trace, "it breaks off in a block");
-	if (trace->size - trace->block < VMSC_TRACE_BLOCK_SIZE) {
+	if (trace->size - trace->block <= VMSC_TRACE_BLOCK_SIZE) {
 		trace->block = trace->size;
 		return is_cut_off(trace, "it ends without the record that says why");
 	}
@@ -95,6 +97,13 @@ static bool next_block(struct vmsc_trace *trace)
 	if (!enter_block(trace))
 		return false;
 	return sealed || is_damaged(trace, "the block before was not closed");
+}
+
+/* END is the last record of its block, and its block the last one. */
+static bool is_more_behind(const struct vmsc_trace *trace)
+{
+	return trace->offset != trace->block + sizeof(struct vmsc_block) + block_of(trace)->used ||
+	       trace->size - trace->block > VMSC_TRACE_BLOCK_SIZE;
 }
 
 static const struct vmsc_record *take(struct vmsc_trace *trace, size_t left)
@@ -112,9 +121,10 @@ static const struct vmsc_record *take(struct vmsc_trace *trace, size_t left)
 		return NULL;
 	}
 	trace->offset += record->size;
+	trace->calls += record->type == VMSC_RECORD_CALL;
 	if (record->type == VMSC_RECORD_END) {
 		trace->truncated = false;
-		if (left_in_block(trace))
+		if (is_more_behind(trace))
 			trace->problem = "records follow after the end";
 	}
 	return record;
