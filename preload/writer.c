@@ -219,9 +219,9 @@ void vmsc_writer_undo_end(void)
 		vmsc_set_state(VMSC_STATE_STOPPED);
 		return;
 	}
-	__atomic_store_n(&block->used, used_before_end, __ATOMIC_RELEASE);
 	vmsc_rec.header->exit_status = 0;
 	__atomic_store_n(&vmsc_rec.header->ended, VMSC_ENDED_NOT, __ATOMIC_RELEASE);
+	__atomic_store_n(&block->used, used_before_end, __ATOMIC_RELEASE);
 	ended = false;
 }
 

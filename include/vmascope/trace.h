@@ -281,7 +281,8 @@ uint32_t vmsc_crc32c(uint32_t crc, const void *data, size_t size);
 
 /*
  * Walks the records of a trace that lies in memory. vmsc_trace_next returns NULL at the end; then `problem` says what
- * was wrong (NULL: nothing) and `offset` where. A bad block ends the walk: what came before stays good.
+ * was wrong (NULL: nothing) and `offset` where. Without `truncated` a problem is damage: something was changed or cut off
+ * after it had been written. It ends the walk: what came before stays good.
  */
 struct vmsc_trace {
 	const unsigned char *data;
@@ -290,7 +291,7 @@ struct vmsc_trace {
 	size_t block; /* offset of the current block */
 	uint64_t calls; /* CALL records so far */
 	const char *problem;
-	bool truncated; /* ends without an END record, or in the middle of a block */
+	bool truncated; /* ends without an END record, as a process leaves it that is killed or still runs */
 };
 
 int vmsc_trace_open(struct vmsc_trace *trace, const void *data, size_t size) VMSC_MUST_CHECK;

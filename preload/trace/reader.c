@@ -32,8 +32,17 @@ static bool is_damaged(struct vmsc_trace *trace, const char *problem)
 	return false;
 }
 
-static bool is_cut_off(struct vmsc_trace *trace, const char *problem)
+/*
+ * The records end without the one that says why. A process that is killed leaves that, as does one that still runs; but the
+ * header would not know of an end then, nor of more blocks.
+ */
+static bool breaks_off(struct vmsc_trace *trace, const char *problem)
 {
+	const struct vmsc_trace_header *header = vmsc_trace_header(trace);
+	size_t blocks = (trace->size - VMSC_TRACE_HEADER_SIZE + VMSC_TRACE_BLOCK_SIZE - 1) / VMSC_TRACE_BLOCK_SIZE;
+
+	if (header->ended != VMSC_ENDED_NOT || header->nr_blocks > blocks)
+		return is_damaged(trace, "cut off: the rest of the trace is missing");
 	trace->problem = problem;
 	return false;
 }
@@ -51,11 +60,11 @@ static bool enter_block(struct vmsc_trace *trace)
 	const struct vmsc_block *block = block_of(trace);
 
 	if (!left)
-		return is_cut_off(trace, "it breaks off between two blocks");
+		return breaks_off(trace, "it ends between two blocks");
 	if (left < sizeof(*block))
-		return is_cut_off(trace, "it breaks off in a block's header");
+		return is_damaged(trace, "cut off in a block's header");
 	if (!was_begun(block))
-		return is_cut_off(trace, "its last block was never written");
+		return breaks_off(trace, "its last block was never written");
 	if (block->magic != VMSC_BLOCK_MAGIC)
 		return is_damaged(trace, "no block begins here");
 	if (block->index != (trace->block - VMSC_TRACE_HEADER_SIZE) / VMSC_TRACE_BLOCK_SIZE)
@@ -87,11 +96,9 @@ static bool next_block(struct vmsc_trace *trace)
 	bool sealed = block->sealed;
 
 	if (trace->size - trace->block < sizeof(*block) + block->used)
-		return is_cut_off(trace, "it breaks off in a block");
-	if (trace->size - trace->block <= VMSC_TRACE_BLOCK_SIZE) {
-		trace->block = trace->size;
-		return is_cut_off(trace, "it ends without the record that says why");
-	}
+		return is_damaged(trace, "cut off in a block");
+	if (trace->size - trace->block <= VMSC_TRACE_BLOCK_SIZE)
+		return breaks_off(trace, "it ends without the record that says why");
 	trace->block += VMSC_TRACE_BLOCK_SIZE;
 	trace->offset = trace->block;
 	if (!enter_block(trace))
@@ -113,7 +120,7 @@ static const struct vmsc_record *take(struct vmsc_trace *trace, size_t left)
 
 	if (trace->block + sizeof(struct vmsc_block) + block_of(trace)->used > trace->size &&
 	    (left < sizeof(*record) || record->size > left)) {
-		is_cut_off(trace, "it breaks off in a record");
+		is_damaged(trace, "cut off in a record");
 		return NULL;
 	}
 	if (vmsc_record_check(record, left, &what)) {

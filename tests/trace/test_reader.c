@@ -64,7 +64,7 @@ static void test_cut(const struct made *made, const char *name, const size_t *en
 	if (size < VMSC_TRACE_HEADER_SIZE) {
 		CHECK(!walk.opened && walk.problem && !walk.truncated, "%s cut at %zu: refused", name, size);
 	} else {
-		CHECK(walk.opened && walk.problem && walk.truncated, "%s cut at %zu: %s", name, size,
+		CHECK(walk.opened && walk.problem && !walk.truncated, "%s cut at %zu: %s", name, size,
 		      walk.problem);
 		CHECK(walk.nr == whole, "%s cut at %zu: %zu records, not %zu", name, size, walk.nr, whole);
 	}
@@ -154,6 +154,7 @@ static void test_flips(void)
  * another without sealing, '.' seals. A digit or sign damages the block it stands in: 0 all zeros   n only
  * number and first call are there   M magic   I index   U used is odd   V used is too much W used is 8 more
  * S sealed 2   C checksum   F first call   _ filled up with zeros   H cut to the header
+ * The header: k knows of one block less   m of one more   e of an end
  */
 static const struct {
 	const char *name, *text;
@@ -176,7 +177,11 @@ static const struct {
 	{"killed before the block before was sealed", "tt/0_", 2, "its last block was never written", true},
 	{"killed while a block was begun", "tt|n_", 2, "its last block was never written", true},
 	{"killed before the first block", "0_", 0, "its last block was never written", true},
-	{"a header alone", "H", 0, "it breaks off between two blocks", true},
+	{"a header alone", "H", 0, "cut off: the rest of the trace is missing", false},
+	{"a header alone, before any block", "Hk", 0, "it ends between two blocks", true},
+	{"an end that the header tells and no record", "tte_", 2, "cut off: the rest of the trace is missing", false},
+	{"a block that the header tells and is not there", "tt|tm.", 3, "cut off: the rest of the trace is missing",
+	 false},
 	{"not closed, and another follows", "tt/tE.", 2, "the block before was not closed", false},
 	{"a record after the end", "tEt.", 2, "records follow after the end", false},
 	{"a second end", "tEE", 2, "records follow after the end", false},
@@ -267,6 +272,15 @@ static bool damage_block(struct made *made, char sign)
 		return true;
 	case 'F':
 		block->first_call++;
+		return true;
+	case 'k':
+		made_header(made)->nr_blocks--;
+		return true;
+	case 'm':
+		made_header(made)->nr_blocks++;
+		return true;
+	case 'e':
+		made_header(made)->ended = VMSC_ENDED_EXIT;
 		return true;
 	default:
 		return false;
