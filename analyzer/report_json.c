@@ -7,6 +7,7 @@
 #include "callform.h"
 #include "lines.h"
 #include "say.h"
+#include "unmapform.h"
 #include "value.h"
 #include "vmaform.h"
 
@@ -355,36 +356,6 @@ static json_t *merges_json(const struct vmsc_tally *tally)
 	return object;
 }
 
-static json_t *unmap_json(const struct vmsc_unmap_note *note)
-{
-	const struct vmsc_unmap_desc *desc = &note->desc;
-	json_t *object = json_object();
-
-	vmsc_json_put(object, "first", vmsc_json_hex(desc->first));
-	vmsc_json_put(object, "first_pgaddr", vmsc_json_hex(desc->first_pgaddr));
-	vmsc_json_put(object, "last_pgaddr", vmsc_json_hex(desc->last_pgaddr));
-	vmsc_json_put(object, "vma_min", vmsc_json_hex(desc->vma_min));
-	vmsc_json_put(object, "vma_max", vmsc_json_hex(desc->vma_max));
-	vmsc_json_put(object, "tree_max", vmsc_json_hex(desc->tree_max));
-	vmsc_json_put(object, "tree_reset", vmsc_json_hex(desc->tree_reset));
-	vmsc_json_put(object, "mm_wr_locked", json_boolean(desc->mm_wr_locked));
-	vmsc_json_put(object, "vmas", vmsc_json_number(note->vmas));
-	vmsc_json_put(object, "pages", vmsc_json_number(note->pages));
-	return object;
-}
-
-static json_t *unmaps_json(const struct vmsc_tally *tally)
-{
-	json_t *object = json_object();
-
-	vmsc_json_put(object, "regions", vmsc_json_number(tally->unmaps));
-	vmsc_json_put(object, "vmas", vmsc_json_number(tally->unmapped_vmas));
-	vmsc_json_put(object, "pages", vmsc_json_number(tally->unmapped_pages));
-	vmsc_json_put(object, "page_tables_freed", vmsc_json_number(tally->page_table_slots));
-	vmsc_json_put(object, "exit_mmap", tally->has_exit ? unmap_json(&tally->exit_mmap) : json_null());
-	return object;
-}
-
 static json_t *limits_json(const struct vmsc_analysis *analysis)
 {
 	json_t *object = json_object();
@@ -411,8 +382,8 @@ json_t *vmsc_report_json(const struct vmsc_analysis *analysis)
 	vmsc_json_put(report, "prediction", prediction_json(analysis));
 	vmsc_json_put(report, "checkpoints", checkpoints_json(analysis));
 	vmsc_json_put(report, "limits", limits_json(analysis));
+	vmsc_json_put(report, "unmaps", vmsc_unmaps_json(analysis->tally)); /* ends with exit_mmap */
 	vmsc_json_put(report, "merges", merges_json(analysis->tally));
-	vmsc_json_put(report, "unmaps", unmaps_json(analysis->tally));
 	vmsc_json_put(report, "vmas", vmas_json(analysis));
 	return report;
 }

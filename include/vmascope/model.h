@@ -31,7 +31,10 @@ extern "C" {
 
 #define VMSC_PAGE_SHIFT 12
 #define VMSC_PAGE_SIZE (UINT64_C(1) << VMSC_PAGE_SHIFT)
-#define VMSC_PMD_SIZE (UINT64_C(1) << 21)
+#define VMSC_PMD_SIZE (UINT64_C(1) << 21) /* what one entry of a PMD table maps, so: one whole PTE table */
+#define VMSC_PUD_SIZE (UINT64_C(1) << 30)
+#define VMSC_P4D_SIZE (UINT64_C(1) << 39)
+#define VMSC_PGD_SIZE (UINT64_C(1) << 48) /* with five levels; with four, P4D is folded */
 
 /* Memory of the model. alloc returns NULL when there is none; free gets the size that was asked for. */
 struct vmsc_allocator {
@@ -166,39 +169,120 @@ struct vmsc_merge_note {
 	bool merged;
 };
 
-/* struct unmap_desc of mm/vma.h (7.0), in the names of its first version; filled as the kernel's callers do. */
+struct vmsc_range {
+	uint64_t start, end;
+};
+
+/* Page-table pages by level. One maps 2 MiB, 1 GiB, 512 GiB, 256 TiB; P4D tables exist with five levels only. */
+#define VMSC_TABLE_LEVELS(X)                                                                                           \
+	X(PTE, "pte")                                                                                                  \
+	X(PMD, "pmd")                                                                                                  \
+	X(PUD, "pud")                                                                                                  \
+	X(P4D, "p4d") /* not counted in VmPTE */
+
+enum vmsc_table_level {
+#define X(name, text) VMSC_TABLE_##name,
+	VMSC_TABLE_LEVELS(X)
+#undef X
+	VMSC_NR_TABLE_LEVELS
+};
+
+const char *vmsc_table_level_name(unsigned int level);
+
+/*
+ * struct unmap_desc of mm/vma.h, in the names of its first version; filled as the kernel's callers do. The version that
+ * was merged for 7.0 calls first_pgaddr pg_start, last_pgaddr pg_end, vma_min vma_start, vma_max vma_end, tree_max tree_end.
+ */
 struct vmsc_unmap_desc {
+	bool side_tree; /* mas walks the detached side tree, indexed by number from 0; otherwise the mm's, by address */
 	uint64_t first; /* start of the first VMA to unmap */
 	uint64_t first_pgaddr, last_pgaddr; /* floor and ceiling of page-table freeing; a ceiling of 0 is the top */
 	uint64_t vma_min, vma_max; /* what is zapped */
-	uint64_t tree_max; /* exclusive bound of the walk over the tree */
+	uint64_t tree_max; /* exclusive bound of the walk over the tree; 0 is the top */
 	uint64_t tree_reset; /* where the second walk (page tables) begins */
 	bool mm_wr_locked;
 };
 
+#define VMSC_UNMAP_CALLERS(X)                                                                                          \
+	X(VMS_CLEAR_PTES, "vms_clear_ptes") /* munmap, mmap over, mremap, brk: the detached side tree */               \
+	X(UNMAP_REGION, "unmap_region") /* a driver's mmap hook failed */                                              \
+	X(EXIT_MMAP, "exit_mmap")
+
 enum vmsc_unmap_caller {
-	VMSC_UNMAP_BY_VMS_CLEAR_PTES, /* munmap, mmap over, mremap, brk: the detached side tree */
-	VMSC_UNMAP_BY_UNMAP_REGION, /* a driver's mmap hook failed */
-	VMSC_UNMAP_BY_EXIT_MMAP,
+#define X(name, text) VMSC_UNMAP_BY_##name,
+	VMSC_UNMAP_CALLERS(X)
+#undef X
+	VMSC_NR_UNMAP_CALLERS
+};
+
+const char *vmsc_unmap_caller_name(unsigned int caller);
+
+/*
+ * Which implementation unmaps. The kernels before 7.0 hand the arguments on one by one; 7.0 hands on the descriptor. The
+ * two must unmap and free the same. The wrong ones have a mistake planted in the descriptor: a comparison that does not
+ * find it is worth nothing.
+ */
+#define VMSC_UNMAP_WAYS(X)                                                                                             \
+	X(DESC, "descriptor")                                                                                          \
+	X(ARGS, "arguments")                                                                                           \
+	X(WRONG_CEILING, "wrong-ceiling") /* last_pgaddr taken from vma_max */                                         \
+	X(WRONG_FLOOR, "wrong-floor") /* first_pgaddr taken from vma_min */                                            \
+	X(WRONG_TREE, "wrong-tree") /* tree_max one short */                                                           \
+	X(WRONG_RESET, "wrong-reset") /* tree_reset back at the first VMA */                                           \
+	X(WRONG_LOCK, "wrong-lock") /* mm_wr_locked is not set for the second pass of exit_mmap */
+
+enum vmsc_unmap_way {
+#define X(name, text) VMSC_UNMAP_WAY_##name,
+	VMSC_UNMAP_WAYS(X)
+#undef X
+	VMSC_NR_UNMAP_WAYS
+};
+
+const char *vmsc_unmap_way_name(unsigned int way);
+
+/* What the walk of one unmapping does, step by step, in the kernel's order. */
+enum vmsc_unmap_event_kind {
+	VMSC_UNMAP_ZAP, /* unmap_vmas: [start, end) of a VMA */
+	VMSC_UNMAP_UNLINK, /* free_pgtables: the VMA [start, end) is hidden from the rmap */
+	VMSC_UNMAP_FREE, /* free_pgtables: one run of VMAs [start, end) handed to free_pgd_range */
+	VMSC_UNMAP_REMOVE, /* the VMA [start, end) is gone */
+};
+
+struct vmsc_unmap_event {
+	enum vmsc_unmap_event_kind kind;
+	uint64_t start, end;
+	bool mm_wr_locked; /* ZAP, UNLINK */
+	uint64_t floor, ceiling; /* FREE */
+	struct vmsc_range tables[VMSC_NR_TABLE_LEVELS]; /* FREE: where tables are freed, start == end: none */
+	uint64_t freed[VMSC_NR_TABLE_LEVELS]; /* FREE: of the tables that are known to exist */
 };
 
 /* One unmapping: who, the descriptor, and what its walk found. */
 struct vmsc_unmap_note {
 	enum vmsc_unmap_caller caller;
+	uint64_t call; /* number of the call that asked, 0: the end of the address space */
+	uint16_t nr; /* its system call */
 	struct vmsc_unmap_desc desc;
 	uint64_t vmas, pages, accounted_pages;
-	uint64_t page_table_slots; /* 2 MiB slots whose page table goes if it was ever populated */
+	uint64_t splits; /* VMAs that were cut at the ends of the range */
+	uint64_t zapped_pages;
+	uint64_t runs; /* calls of free_pgd_range */
+	uint64_t tables[VMSC_NR_TABLE_LEVELS]; /* page-table pages that go if they were ever populated */
+	uint64_t freed[VMSC_NR_TABLE_LEVELS]; /* of those, the ones known to exist (vmsc_mm_populate) */
+	uint64_t left[2]; /* index of the iterator after unmap_vmas and after free_pgtables; set anew before its next use */
 };
 
-/* Told while a step runs. Either may be NULL. */
+/* Told while a step runs. Any may be NULL. */
 struct vmsc_listener {
 	void (*merge)(void *ctx, const struct vmsc_merge_note *note);
-	void (*unmap)(void *ctx, const struct vmsc_unmap_note *note);
+	void (*unmap)(void *ctx, const struct vmsc_unmap_note *note); /* after the walk, before the VMAs go */
+	void (*unmap_event)(void *ctx, const struct vmsc_unmap_event *event);
 	void *ctx;
 };
 
 struct vmsc_mm_config {
 	vmsc_rules_t rules;
+	enum vmsc_unmap_way unmap_way;
 	struct vmsc_limits limits;
 	struct vmsc_layout layout;
 	struct vmsc_listener listener;
@@ -281,9 +365,6 @@ int vmsc_mm_grow_stack(struct vmsc_mm *mm, uint64_t vma_end, uint64_t start) VMS
  * evidence is about to vanish. Fills at most @max of @asks; returns how many there are. A range with an anonymous page
  * in it is told by vmsc_mm_fault() before the step.
  */
-struct vmsc_range {
-	uint64_t start, end;
-};
 size_t vmsc_mm_asks(const struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_range *asks, size_t max);
 
 /* The copy that a child gets by fork: VM_DONTCOPY VMAs go, locks and userfaultfd are cleared, faulted VMAs are forked. */
@@ -291,6 +372,22 @@ int vmsc_mm_fork(struct vmsc_mm *mm) VMSC_MUST_CHECK;
 
 /* exit_mmap: everything goes; told to the listener. */
 void vmsc_mm_exit(struct vmsc_mm *mm);
+
+/*
+ * Pages in [start, end) are known to be populated, so their page tables exist, up to the highest level. Only what was told
+ * here is counted as freed. In VMAs of huge pages there are no PTE tables. -EFAULT where no VMA lies, -ENOMEM.
+ */
+int vmsc_mm_populate(struct vmsc_mm *mm, uint64_t start, uint64_t end) VMSC_MUST_CHECK;
+
+/* Page tables of @level that are known to exist now. VmPTE counts those of PTE, PMD and PUD, 4 KiB each. */
+uint64_t vmsc_mm_tables(const struct vmsc_mm *mm, enum vmsc_table_level level);
+
+/*
+ * free_pgd_range(): which page tables go when [start, end) does, with nothing mapped between @floor and @ceiling (0: the top)
+ * but what goes. tables[] is filled by level, start == end where there are none.
+ */
+void vmsc_free_pgd_range(uint64_t start, uint64_t end, uint64_t floor, uint64_t ceiling,
+			 struct vmsc_range tables[VMSC_NR_TABLE_LEVELS]);
 
 /* Replaces all VMAs in [start, end) by @nr observed ones (sorted, inside the range). For resolving what was
  * undetermined, and so that one difference is not reported again and again; never called for a prediction. */

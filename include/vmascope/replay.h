@@ -60,7 +60,9 @@ struct vmsc_tally {
 	uint64_t outside, kernel_made, unordered, lost;
 	uint64_t checkpoints, differing; /* snapshots compared, and those with a difference */
 	uint64_t merges_attempted, merges, merges_by[VMSC_NR_MERGE_CALLERS], refused[VMSC_NR_REFUSALS];
-	uint64_t unmaps, unmapped_vmas, unmapped_pages, page_table_slots;
+	uint64_t unmaps, unmapped_vmas, unmapped_pages; /* exit_mmap not counted */
+	uint64_t tables[VMSC_NR_TABLE_LEVELS]; /* page-table pages that went with them if they existed */
+	uint64_t tables_freed[VMSC_NR_TABLE_LEVELS]; /* of those, the ones known to have existed */
 	uint64_t peak, peak_call; /* VMAs at most, and the call that made it so */
 	uint64_t own_vmas, own_bytes;
 	bool has_exit;
@@ -76,6 +78,7 @@ struct vmsc_replay_listener {
 		     const struct vmsc_outcome *outcome);
 	void (*merge)(void *ctx, const struct vmsc_merge_note *note);
 	void (*unmap)(void *ctx, const struct vmsc_unmap_note *note);
+	void (*unmap_event)(void *ctx, const struct vmsc_unmap_event *event);
 	/* asked: the number of the latest call that worked on [start, end), 0 for none; NULL: the births of VMAs tell */
 	uint64_t (*latest_call)(void *ctx, uint64_t start, uint64_t end);
 	void *ctx;
@@ -84,6 +87,7 @@ struct vmsc_replay_listener {
 struct vmsc_replay_config {
 	struct vmsc_allocator allocator;
 	vmsc_rules_t rules;
+	enum vmsc_unmap_way unmap_way;
 	bool rules_given; /* use rules, whatever the trace says (what would another kernel have done) */
 	struct vmsc_replay_listener listener;
 };

@@ -65,6 +65,13 @@ struct vmsc_node {
 			     */
 };
 
+/* The page tables that are known to exist (pgtable.c). */
+struct vmsc_pgtable {
+	struct vmsc_pud_table *puds;
+	struct vmsc_p4d_table *p4ds;
+	uint64_t nr[VMSC_NR_TABLE_LEVELS];
+};
+
 struct vmsc_mm {
 	struct vmsc_allocator allocator;
 	struct vmsc_mm_config config;
@@ -74,6 +81,7 @@ struct vmsc_mm {
 	size_t nr_spare;
 	struct vmsc_file *files; /* open addressing by id, a power of two of slots; id 0 is an empty slot */
 	size_t nr_files, file_slots;
+	struct vmsc_pgtable tables;
 	size_t map_count;
 	uint64_t total_vm, data_vm, locked_vm; /* pages */
 	uint64_t locked_drift; /* pages of locked_vm that no VMA has any more (DONTUNMAP_LOCKED_DRIFT) */
@@ -83,6 +91,7 @@ struct vmsc_mm {
 	uint32_t next_anon_vma, next_file;
 	/* of the running step */
 	uint64_t seq;
+	uint16_t nr;
 	bool dry;     /* check only, change nothing */
 	bool force;   /* the kernel is known to have accepted: change whatever the checks say */
 	bool refused; /* the recorded call failed: what it populates ends somewhere, at a guard page perhaps
@@ -115,10 +124,28 @@ struct vmsc_change {
 
 /* The VMAs that an unmapping has gathered; they stay in the tree until it completes. */
 struct vmsc_gather {
-	struct vmsc_node *first;
+	struct vmsc_node *first, *prev, *next; /* prev and next of what goes, once it is cut out */
 	uint64_t start, end;
-	uint64_t vmas, pages, accounted_pages;
+	uint64_t vmas, pages, accounted_pages, splits;
 	bool mm_wr_locked;
+	bool clear_ptes; /* page tables are still to be cleared: once, by whoever comes first */
+};
+
+/* struct ma_state: an iterator over the mm's tree by address, or over a detached side tree by number. */
+struct vmsc_mas {
+	const struct vmsc_mm *mm;
+	struct vmsc_node *side; /* first of the side tree; NULL: the mm's tree */
+	uint64_t nr_side;
+	struct vmsc_node *at;
+	uint64_t index, last;
+	bool active; /* a walk is under way: the next find is for what follows */
+};
+
+/* One unmapping under way. */
+struct vmsc_unmap_walk {
+	struct vmsc_mm *mm;
+	struct vmsc_mas mas;
+	struct vmsc_unmap_note note;
 };
 
 /* A request for a mapping on its way through do_mmap(). */
@@ -215,12 +242,35 @@ int vmsc_split_nolimit(struct vmsc_mm *mm, struct vmsc_node *node, uint64_t addr
 int vmsc_modify(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t start, uint64_t end,
 		const struct vmsc_change *change);
 
+/* pgtable.c */
+uint64_t vmsc_pgtable_count(const struct vmsc_mm *mm, const struct vmsc_range *tables, unsigned int level);
+void vmsc_pgtable_free(struct vmsc_mm *mm, const struct vmsc_range tables[VMSC_NR_TABLE_LEVELS],
+		       uint64_t freed[VMSC_NR_TABLE_LEVELS]);
+void vmsc_pgtable_forget(struct vmsc_mm *mm);
+
 /* unmap.c */
 bool vmsc_is_sealed_within(const struct vmsc_mm *mm, uint64_t start, uint64_t end);
 int vmsc_unmap_gather(struct vmsc_mm *mm, uint64_t start, uint64_t end, struct vmsc_gather *gather);
+void vmsc_unmap_clear_ptes(struct vmsc_mm *mm, struct vmsc_gather *gather);
 void vmsc_unmap_complete(struct vmsc_mm *mm, struct vmsc_gather *gather);
 int vmsc_unmap(struct vmsc_mm *mm, uint64_t start, uint64_t end, bool mm_wr_locked);
 void vmsc_unmap_failed_mmap(struct vmsc_mm *mm, uint64_t start, uint64_t end);
+
+/* unmap_walk.c */
+void vmsc_mas_set(struct vmsc_mas *mas, uint64_t index);
+struct vmsc_node *vmsc_mas_find(struct vmsc_mas *mas, uint64_t max);
+void vmsc_unmap_zap(struct vmsc_unmap_walk *walk, const struct vmsc_node *node, uint64_t start, uint64_t end,
+		    bool mm_wr_locked);
+void vmsc_unmap_unlink(struct vmsc_unmap_walk *walk, const struct vmsc_node *node, bool mm_wr_locked);
+void vmsc_unmap_free(struct vmsc_unmap_walk *walk, uint64_t start, uint64_t end, uint64_t floor,
+		     uint64_t ceiling);
+void vmsc_unmap_remove(struct vmsc_unmap_walk *walk, struct vmsc_node *node);
+
+/* unmap_old.c */
+void vmsc_unmap_old_clear_ptes(struct vmsc_unmap_walk *walk, const struct vmsc_gather *gather);
+void vmsc_unmap_old_failed(struct vmsc_unmap_walk *walk, struct vmsc_node *node, const struct vmsc_node *prev,
+			   const struct vmsc_node *next);
+void vmsc_unmap_old_exit(struct vmsc_unmap_walk *walk, struct vmsc_node *first);
 
 /* addr.c */
 uint64_t vmsc_place_start_gap(const struct vmsc_mm *mm, const struct vmsc_node *node);

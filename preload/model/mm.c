@@ -36,6 +36,7 @@ void vmsc_mm_free(struct vmsc_mm *mm)
 	if (!mm)
 		return;
 	allocator = mm->allocator;
+	vmsc_pgtable_forget(mm);
 	free_list(mm, mm->first);
 	free_list(mm, mm->spare);
 	if (mm->files)

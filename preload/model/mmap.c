@@ -275,6 +275,7 @@ static int64_t mmap_region(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 	late = is_write_sealed(mapping) && !mm->force;
 	if (mm->dry)
 		return late ? -EPERM : (int64_t)mapping->addr;
+	vmsc_unmap_clear_ptes(mm, &gather); /* before anything is merged or made */
 	vmsc_unmap_complete(mm, &gather);
 	if (late) { /* the mmap hook says it, with the old mappings gone */
 		vmsc_unmap_failed_mmap(mm, mapping->addr, end);

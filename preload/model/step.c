@@ -185,6 +185,7 @@ int vmsc_mm_step(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_o
 	if (err)
 		return err;
 	mm->seq = call->seq;
+	mm->nr = call->nr;
 	mm->hidden = VMSC_HIDDEN_NOTHING;
 	mm->contradiction = false;
 	mm->refused = call->has_result && is_error(call->result);

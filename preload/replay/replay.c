@@ -36,10 +36,20 @@ static void on_unmap(void *ctx, const struct vmsc_unmap_note *note)
 		tally->unmaps++;
 		tally->unmapped_vmas += note->vmas;
 		tally->unmapped_pages += note->pages;
-		tally->page_table_slots += note->page_table_slots;
+		for (unsigned int level = 0; level < VMSC_NR_TABLE_LEVELS; level++) {
+			tally->tables[level] += note->tables[level];
+			tally->tables_freed[level] += note->freed[level];
+		}
 	}
 	if (listener->unmap)
 		listener->unmap(listener->ctx, note);
+}
+
+static void on_unmap_event(void *ctx, const struct vmsc_unmap_event *event)
+{
+	const struct vmsc_replay *replay = ctx;
+
+	replay->config.listener.unmap_event(replay->config.listener.ctx, event);
 }
 
 /* What holds as long as the trace says nothing else: a kernel's and a login shell's defaults. */
@@ -68,11 +78,16 @@ struct vmsc_replay *vmsc_replay_new(const struct vmsc_replay_config *config)
 {
 	struct vmsc_replay *replay = config->allocator.alloc(config->allocator.ctx, sizeof(*replay));
 	struct vmsc_mm_config about = {
-		.rules = config->rules, .limits = default_limits, .listener = { on_merge, on_unmap, replay },
+		.rules = config->rules,
+		.unmap_way = config->unmap_way,
+		.limits = default_limits,
+		.listener = { .merge = on_merge, .unmap = on_unmap, .ctx = replay },
 	};
 
 	if (!replay)
 		return NULL;
+	if (config->listener.unmap_event)
+		about.listener.unmap_event = on_unmap_event;
 	memset(replay, 0, sizeof(*replay));
 	replay->config = *config;
 	replay->files.next = FIRST_SEEN_FILE;
