@@ -191,7 +191,7 @@ static const struct {
 	{"the end's block says it is longer, and is", "tEW_", 2, "records follow after the end", false},
 	{"no magic", "tt|tEM.", 2, "no block begins here", false},
 	{"a wrong number", "tt|tEI.", 2, "the block has a wrong number", false},
-	{"used is odd", "tt|tEU.", 2, "the block's header contradicts itself", false},
+	{"used is odd", "tt|tE.U", 2, "the block's header contradicts itself", false},
 	{"used is more than a block", "tt|tEV", 2, "the block's header contradicts itself", false},
 	{"sealed twice", "tt|tE.S", 2, "the block's header contradicts itself", false},
 	{"a wrong checksum", "tt|tE.C", 2, "the block's checksum is wrong", false},
