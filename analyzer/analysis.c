@@ -5,19 +5,9 @@
 #include <string.h>
 
 #include "say.h"
+#include "table.h"
 
 #define BLAMED_MAX 1000 /* differences for which the calls are searched */
-
-/* Makes room for one more in a table that is full at powers of two. */
-static void *grow_table(void *table, size_t nr, size_t size)
-{
-	if (nr & (nr - 1) || nr == 1)
-		return table;
-	return vmsc_grow(table, nr ? nr * 2 : 2, size);
-}
-
-#define APPEND(table, nr, value)                                                                             \
-	((table) = grow_table((table), (nr), sizeof(*(table))), (table)[(nr)++] = (value))
 
 /* --- what the replay tells --- */
 
@@ -64,8 +54,8 @@ static void on_checkpoint(void *ctx, const struct vmsc_checkpoint *checkpoint)
 }
 
 /*
- * A call that wrongly failed changed nothing; what it named stands for what it would have changed. One that wrongly
- * succeeded did so because the model was wrong before: look for the culprit further back.
+ * A call that wrongly failed changed nothing; what it named stands for what it would have changed. One that
+ * wrongly succeeded did so because the model was wrong before: look for the culprit further back.
  */
 static void note_hull(struct vmsc_call_ref *ref, const struct vmsc_call *call,
 		      const struct vmsc_outcome *outcome)
@@ -89,7 +79,9 @@ static void on_call(void *ctx, const struct vmsc_call *call, const struct vmsc_c
 	struct vmsc_analysis *analysis = ctx;
 	struct vmsc_kept_outcome kept = {.call = call->seq, .outcome = *outcome};
 
-	(void)record;
+	if (analysis->with_history)
+		vmsc_history_call(&analysis->history, vmsc_replay_mm(analysis->replay), call,
+				  record ? record->stack : 0, outcome);
 	if (call->seq && call->seq <= analysis->nr_calls)
 		note_hull(&analysis->calls[call->seq - 1], call, outcome);
 	if (outcome->wrong)
@@ -215,15 +207,33 @@ static void gather_vmas(struct vmsc_analysis *analysis)
 	}
 }
 
+/* After a look at the kernel's maps: what the model took over from it has borders too. */
+static void note_look(struct vmsc_analysis *analysis, const struct vmsc_record *record)
+{
+	const struct vmsc_snapshot_record *snapshot = (const void *)record;
+
+	if (record->type == VMSC_RECORD_SNAPSHOT) {
+		analysis->look_start = snapshot->start;
+		analysis->look_end = snapshot->end;
+	} else if (record->type == VMSC_RECORD_SNAPSHOT_END) {
+		vmsc_history_look(&analysis->history, vmsc_replay_mm(analysis->replay), analysis->look_start,
+				  analysis->look_end);
+	}
+}
+
 static void walk(struct vmsc_analysis *analysis, struct vmsc_input *input)
 {
 	const struct vmsc_record *record;
 
 	while ((record = vmsc_trace_next(&input->trace))) {
+		if (record->type == VMSC_RECORD_CALL && analysis->nr_calls == analysis->stop_after)
+			break;
 		vmsc_origins_record(analysis->origins, record, vmsc_replay_mm(analysis->replay));
 		note_record(analysis, record);
 		if (vmsc_replay_record(analysis->replay, record))
 			vmsc_out_of_memory();
+		if (analysis->with_history)
+			note_look(analysis, record);
 	}
 	gather_vmas(analysis);
 	vmsc_replay_finish(analysis->replay, vmsc_analysis_ended(analysis));
@@ -233,7 +243,7 @@ static void walk(struct vmsc_analysis *analysis, struct vmsc_input *input)
 	analysis->damage_offset = input->trace.offset;
 }
 
-void vmsc_analysis_run(struct vmsc_analysis *analysis, struct vmsc_input *input, const vmsc_rules_t *rules)
+static void run(struct vmsc_analysis *analysis, struct vmsc_input *input, const vmsc_rules_t *rules)
 {
 	struct vmsc_replay_config config = {
 		.allocator = {.alloc = take, .free = give_back},
@@ -246,13 +256,30 @@ void vmsc_analysis_run(struct vmsc_analysis *analysis, struct vmsc_input *input,
 			     .ctx = analysis},
 	};
 
-	memset(analysis, 0, sizeof(*analysis));
 	analysis->header = (const void *)input->data;
 	analysis->origins = vmsc_origins_new();
+	if (analysis->with_history)
+		vmsc_history_begin(&analysis->history, analysis->origins);
 	analysis->replay = vmsc_replay_new(&config);
 	if (!analysis->replay)
 		vmsc_out_of_memory();
 	walk(analysis, input);
+}
+
+void vmsc_analysis_run(struct vmsc_analysis *analysis, struct vmsc_input *input, const vmsc_rules_t *rules)
+{
+	memset(analysis, 0, sizeof(*analysis));
+	analysis->stop_after = UINT64_MAX;
+	run(analysis, input, rules);
+}
+
+void vmsc_analysis_run_with_history(struct vmsc_analysis *analysis, struct vmsc_input *input,
+				    uint64_t stop_after)
+{
+	memset(analysis, 0, sizeof(*analysis));
+	analysis->stop_after = stop_after;
+	analysis->with_history = true;
+	run(analysis, input, NULL);
 }
 
 void vmsc_analysis_free(struct vmsc_analysis *analysis)
@@ -261,6 +288,8 @@ void vmsc_analysis_free(struct vmsc_analysis *analysis)
 
 	for (i = 0; i < analysis->nr_differences; i++)
 		free((void *)analysis->differences[i].told.actual);
+	if (analysis->with_history)
+		vmsc_history_free(&analysis->history);
 	vmsc_replay_free(analysis->replay);
 	vmsc_origins_free(analysis->origins);
 	free(analysis->problems);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "history.h"
 #include "input.h"
 #include "origins.h"
 
@@ -58,6 +59,10 @@ struct vmsc_analysis {
 	size_t nr_calls;
 	const struct vmsc_extra_record *extra; /* for the next call */
 	struct vmsc_origins *origins;
+	struct vmsc_history history; /* with_history */
+	bool with_history;
+	uint64_t stop_after;	       /* this call the walk ends */
+	uint64_t look_start, look_end; /* of the snapshot that is being read */
 
 	struct vmsc_checkpoint *checkpoints;
 	size_t nr_checkpoints;
@@ -80,6 +85,9 @@ struct vmsc_analysis {
 
 /* Walks @input from its start. With @rules the calls are stepped under those whatever the trace says. */
 void vmsc_analysis_run(struct vmsc_analysis *analysis, struct vmsc_input *input, const vmsc_rules_t *rules);
+/* The same with the history, up to call @stop_after (UINT64_MAX: all): the VMAs are those of that moment. */
+void vmsc_analysis_run_with_history(struct vmsc_analysis *analysis, struct vmsc_input *input,
+				    uint64_t stop_after);
 void vmsc_analysis_free(struct vmsc_analysis *analysis);
 
 enum vmsc_verdict vmsc_analysis_verdict(const struct vmsc_analysis *analysis);

@@ -26,20 +26,27 @@ static void say_result(const struct vmsc_analysis *analysis, const char *path)
 static int check(const char *path, bool json)
 {
 	struct vmsc_analysis analysis;
+	struct vmsc_report report;
 	struct vmsc_input input;
+	enum vmsc_verdict verdict;
 	int status;
 
 	if (!vmsc_input_open(&input, path))
 		return VMSC_EXIT_TROUBLE;
-	vmsc_analysis_run(&analysis, &input, NULL);
-	if (json)
-		vmsc_report_write_json(&analysis, stdout);
-	else
+	if (json) {
+		vmsc_report_open(&report, &input, path);
+		vmsc_report_write_json(&report, stdout);
+		verdict = vmsc_analysis_verdict(&report.analysis);
+		vmsc_report_close(&report);
+	} else {
+		vmsc_analysis_run(&analysis, &input, NULL);
 		say_result(&analysis, path);
-	status = vmsc_analysis_verdict(&analysis) == VMSC_VERDICT_DIFFER ? VMSC_EXIT_DIFFERS : VMSC_EXIT_GOOD;
+		verdict = vmsc_analysis_verdict(&analysis);
+		vmsc_analysis_free(&analysis);
+	}
+	status = verdict == VMSC_VERDICT_DIFFER ? VMSC_EXIT_DIFFERS : VMSC_EXIT_GOOD;
 	if (vmsc_input_complain_if_damaged(&input))
 		status = VMSC_EXIT_TROUBLE;
-	vmsc_analysis_free(&analysis);
 	vmsc_input_close(&input);
 	return vmsc_finish_output(status);
 }

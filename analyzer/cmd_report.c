@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,32 +8,88 @@
 #include "recording.h"
 #include "report.h"
 #include "say.h"
+#include "value.h"
 
-static bool report(const char *path, bool json)
+/* The processes of a tree; those that can't be read are left out. */
+struct family {
+	struct vmsc_input *inputs;
+	struct vmsc_report *reports;
+	size_t nr;
+	int status;
+};
+
+static void read_family(struct family *family, char **paths, size_t nr)
 {
-	struct vmsc_analysis analysis;
-	struct vmsc_input input;
-	bool damaged;
+	size_t i;
 
-	if (!vmsc_input_open(&input, path))
-		return false;
-	vmsc_analysis_run(&analysis, &input, NULL);
-	if (json)
-		vmsc_report_write_json(&analysis, stdout);
-	else
-		vmsc_report_write_text(&analysis, path, stdout);
-	damaged = vmsc_input_complain_if_damaged(&input);
-	vmsc_analysis_free(&analysis);
-	vmsc_input_close(&input);
-	return !damaged;
+	family->inputs = vmsc_alloc(nr * sizeof(*family->inputs));
+	family->reports = vmsc_alloc(nr * sizeof(*family->reports));
+	for (i = 0; i < nr; i++) {
+		struct vmsc_input *input = &family->inputs[family->nr];
+
+		if (!vmsc_input_open(input, paths[i])) {
+			family->status = VMSC_EXIT_TROUBLE;
+			continue;
+		}
+		vmsc_report_open(&family->reports[family->nr++], input, paths[i]);
+		if (vmsc_input_complain_if_damaged(input))
+			family->status = VMSC_EXIT_TROUBLE;
+	}
+}
+
+static void free_family(struct family *family)
+{
+	size_t i;
+
+	for (i = 0; i < family->nr; i++) {
+		vmsc_report_close(&family->reports[i]);
+		vmsc_input_close(&family->inputs[i]);
+	}
+	free(family->inputs);
+	free(family->reports);
+}
+
+static void write_text(const struct family *family)
+{
+	size_t i;
+
+	if (family->nr > 1)
+		vmsc_report_write_tree(family->reports, family->nr, stdout);
+	for (i = 0; i < family->nr; i++) {
+		if (family->nr > 1)
+			puts("\n");
+		vmsc_report_write_text(&family->reports[i], stdout);
+	}
+}
+
+static void write_json(const struct family *family, bool many)
+{
+	json_t *object, *array;
+	size_t i;
+
+	if (!many) {
+		if (family->nr)
+			vmsc_report_write_json(&family->reports[0], stdout);
+		return;
+	}
+	object = json_object();
+	array = json_array();
+	for (i = 0; i < family->nr; i++)
+		vmsc_json_append(array, vmsc_report_json(&family->reports[i]));
+	vmsc_json_put(object, "schema", json_string("vmascope.reports/1"));
+	vmsc_json_put(object, "reports", array);
+	json_dumpf(object, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(object);
 }
 
 int vmsc_report_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	int option, i, status = VMSC_EXIT_GOOD;
+	struct family family = {.status = VMSC_EXIT_GOOD};
 	bool json = false;
+	int option;
 
 	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
 		if (option == '?')
@@ -43,13 +100,13 @@ int vmsc_report_main(int argc, char **argv)
 	}
 	if (optind == argc)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs a trace");
-	for (i = optind; i < argc; i++) {
-		if (i > optind && !json)
-			puts("\n");
-		if (!report(argv[i], json))
-			status = VMSC_EXIT_TROUBLE;
-	}
-	return vmsc_finish_output(status);
+	read_family(&family, argv + optind, (size_t)(argc - optind));
+	if (json)
+		write_json(&family, argc - optind > 1);
+	else
+		write_text(&family);
+	free_family(&family);
+	return vmsc_finish_output(family.status);
 }
 
 int vmsc_write_report_main(int argc, char **argv)

@@ -230,14 +230,25 @@ static bool is_system_module(struct vmsc_bytes path)
 	return false;
 }
 
-const struct vmsc_frame *vmsc_stack_caller(const struct vmsc_call_stack *stack)
+size_t vmsc_stack_callers(const struct vmsc_call_stack *stack, const struct vmsc_frame **frames, size_t max)
 {
+	size_t nr = 0;
 	uint32_t i;
 
-	for (i = 0; stack && i < stack->nr; i++)
+	for (i = 0; stack && i < stack->nr && nr < max; i++)
 		if (!is_system_module(stack->frames[i].module))
-			return &stack->frames[i];
-	return stack && stack->nr ? &stack->frames[stack->nr - 1] : NULL;
+			frames[nr++] = &stack->frames[i];
+	if (!nr && stack && stack->nr && max)
+		frames[nr++] = &stack->frames[stack->nr - 1];
+	return nr;
+}
+
+const struct vmsc_frame *vmsc_stack_caller(const struct vmsc_call_stack *stack)
+{
+	const struct vmsc_frame *frame = NULL;
+
+	(void)vmsc_stack_callers(stack, &frame, 1);
+	return frame;
 }
 
 static char *frame_text(struct vmsc_bytes module, uint64_t offset)

@@ -42,6 +42,8 @@ const struct vmsc_call_stack *vmsc_origins_stack(const struct vmsc_origins *orig
 
 /* The frame that made the call: the innermost that is neither in the C library nor the dynamic linker. */
 const struct vmsc_frame *vmsc_stack_caller(const struct vmsc_call_stack *stack);
+/* The same with its callers, at most @max. Returns how many. */
+size_t vmsc_stack_callers(const struct vmsc_call_stack *stack, const struct vmsc_frame **frames, size_t max);
 /* "libfoo.so+0x1234" with the module's whole path, or without its folders; the caller frees it. */
 char *vmsc_frame_text(const struct vmsc_frame *frame);
 char *vmsc_frame_short(const struct vmsc_frame *frame);

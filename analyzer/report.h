@@ -9,17 +9,21 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "analysis.h"
+#include "answers.h"
 
 #define VMSC_REPORT_SCHEMA "vmascope.report/1"
 
-json_t *vmsc_report_json(const struct vmsc_analysis *analysis);
+json_t *vmsc_report_json(const struct vmsc_report *report);
 /* The JSON form of the report, as every command writes it. False when @out could not be written. */
-bool vmsc_report_write_json(const struct vmsc_analysis *analysis, FILE *out);
+bool vmsc_report_write_json(const struct vmsc_report *report, FILE *out);
+/* What the answers add to it (report_answers.c). */
+void vmsc_answers_to_json(const struct vmsc_report *report, json_t *object);
 /* Reads @trace and puts its report at @path, whole or not at all. False: said on stderr. */
 bool vmsc_report_save(const char *trace, const char *path);
 
-void vmsc_report_write_text(const struct vmsc_analysis *analysis, const char *path, FILE *out);
+void vmsc_report_write_text(const struct vmsc_report *report, FILE *out);
+/* Several processes side by side, children below their parents. */
+void vmsc_report_write_tree(const struct vmsc_report *reports, size_t nr, FILE *out);
 /* The differences of each checkpoint and the first mispredicted call, as `check` prints them. */
 void vmsc_report_write_differences(const struct vmsc_analysis *analysis, FILE *out, size_t max);
 

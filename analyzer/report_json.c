@@ -368,8 +368,9 @@ static json_t *limits_json(const struct vmsc_analysis *analysis)
 	return object;
 }
 
-json_t *vmsc_report_json(const struct vmsc_analysis *analysis)
+json_t *vmsc_report_json(const struct vmsc_report *all)
 {
+	const struct vmsc_analysis *analysis = &all->analysis;
 	enum vmsc_verdict verdict = vmsc_analysis_verdict(analysis);
 	const char *incomplete = vmsc_analysis_incomplete(analysis);
 	json_t *report = json_object();
@@ -384,16 +385,17 @@ json_t *vmsc_report_json(const struct vmsc_analysis *analysis)
 	vmsc_json_put(report, "limits", limits_json(analysis));
 	vmsc_json_put(report, "unmaps", vmsc_unmaps_json(analysis->tally)); /* ends with exit_mmap */
 	vmsc_json_put(report, "merges", merges_json(analysis->tally));
+	vmsc_answers_to_json(all, report);
 	vmsc_json_put(report, "vmas", vmas_json(analysis));
 	return report;
 }
 
-bool vmsc_report_write_json(const struct vmsc_analysis *analysis, FILE *out)
+bool vmsc_report_write_json(const struct vmsc_report *report, FILE *out)
 {
-	json_t *report = vmsc_report_json(analysis);
-	int err = json_dumpf(report, out, JSON_INDENT(2));
+	json_t *object = vmsc_report_json(report);
+	int err = json_dumpf(object, out, JSON_INDENT(2));
 
-	json_decref(report);
+	json_decref(object);
 	fputc('\n', out);
 	return !fflush(out) && !err && !ferror(out);
 }

@@ -11,25 +11,11 @@
 #include "callform.h"
 #include "groups.h"
 #include "lines.h"
+#include "names.h"
 #include "say.h"
-#include "symbols.h"
 #include "value.h"
-#include "vmaform.h"
 
 #define TOP 10 /* lines of each table */
-
-static char *size_text(uint64_t bytes)
-{
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-	double size = (double)bytes;
-	size_t unit = 0;
-
-	while (size >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-		size /= 1024;
-		unit++;
-	}
-	return vmsc_format(size < 10 && unit ? "%.1f %s" : "%.0f %s", size, units[unit]);
-}
 
 static char *printable(struct vmsc_bytes bytes)
 {
@@ -46,7 +32,7 @@ static void write_row(const char *count, const char *size, const char *name, FIL
 
 static void write_group(const struct vmsc_group *group, bool sized, FILE *out)
 {
-	char *count = vmsc_format("%" PRIu64, group->count), *size = size_text(group->bytes);
+	char *count = vmsc_format("%" PRIu64, group->count), *size = vmsc_size_text(group->bytes);
 
 	write_row(count, sized ? size : NULL, group->name, out);
 	free(count);
@@ -73,50 +59,6 @@ static void write_groups(struct vmsc_groups *groups, const char *title, const ch
 	free(more);
 }
 
-static void write_verdict(const struct vmsc_analysis *analysis, const char *path, FILE *out)
-{
-	const struct vmsc_tally *tally = analysis->tally;
-	enum vmsc_verdict verdict = vmsc_analysis_verdict(analysis);
-	struct vmsc_bytes exe = analysis->strings[VMSC_STRING_EXE];
-	char *name = printable(exe.length ? exe : analysis->strings[VMSC_STRING_COMM]);
-	char *trace = vmsc_printable(path, strlen(path));
-	const char *incomplete = vmsc_analysis_incomplete(analysis);
-
-	fprintf(out, "%s  %s, process %u, ended: %s\n", trace, *name ? name : "(unnamed)",
-		analysis->header->pid, vmsc_ended_names[vmsc_analysis_ended(analysis)]);
-	if (verdict == VMSC_VERDICT_DIFFER)
-		fprintf(out,
-			"DIFFER: the kernel and the rules part: %" PRIu64 " of %" PRIu64
-			" calls mispredicted, %" PRIu64 " change%s outside the calls recorded\n",
-			tally->mispredicted, tally->predicted, tally->outside,
-			tally->outside == 1 ? "" : "s");
-	else
-		fprintf(out,
-			"%s: %" PRIu64 " calls, as the rules say; %" PRIu64
-			" look%s at maps, no difference\n",
-			verdict == VMSC_VERDICT_MATCH ? "MATCH" : "INCOMPLETE", tally->predicted,
-			tally->checkpoints, tally->checkpoints == 1 ? "" : "s");
-	if (incomplete)
-		fprintf(out, "%s%s\n", verdict == VMSC_VERDICT_DIFFER ? "also incomplete: " : "", incomplete);
-	free(name);
-	free(trace);
-}
-
-static void write_limits(const struct vmsc_analysis *analysis, FILE *out)
-{
-	uint64_t max = analysis->limits ? analysis->limits->max_map_count : 0, peak = analysis->tally->peak;
-
-	if (peak < analysis->nr_vmas)
-		peak = analysis->nr_vmas;
-	fprintf(out, "\nVMAs   %zu now, %" PRIu64 " at most", analysis->nr_vmas, peak);
-	if (analysis->tally->peak_call)
-		fprintf(out, " (call %" PRIu64 ")", analysis->tally->peak_call);
-	if (max)
-		fprintf(out, "; max_map_count is %" PRIu64 ": %.1f %% used at most", max,
-			100.0 * (double)peak / (double)max);
-	fprintf(out, "\n       the recorder's own: %" PRIu64 "\n", analysis->tally->own_vmas);
-}
-
 static void write_calls(const struct vmsc_analysis *analysis, FILE *out)
 {
 	const struct vmsc_tally *tally = analysis->tally;
@@ -137,104 +79,6 @@ static void write_calls(const struct vmsc_analysis *analysis, FILE *out)
 		" predicted\n",
 		tally->merges, tally->merges_attempted, tally->addresses_predicted, tally->addresses_asked);
 	vmsc_groups_free(groups);
-}
-
-static char *kind_text(const struct vmsc_analysis *analysis, const struct vmsc_final_vma *final)
-{
-	char *label = printable(vmsc_analysis_label(analysis, final)), *text;
-	char perms[8];
-
-	vmsc_perms_text(final->vma.vm_flags, perms);
-	text = vmsc_format("%s  %s%s", perms, *label ? label : "(anonymous)",
-			   final->vma.traits & VMSC_VMA_OWN ? " (the recorder's)" : "");
-	free(label);
-	return text;
-}
-
-static char *where_text(struct vmsc_symbols *symbols, const struct vmsc_frame *frame)
-{
-	const char *symbol = frame ? vmsc_symbols_find(symbols, frame) : NULL;
-	char *place, *text;
-
-	if (!frame)
-		return vmsc_format("%s", "no stack recorded");
-	place = vmsc_frame_short(frame);
-	if (!symbol)
-		return place;
-	text = vmsc_format("%s  %s", place, symbol);
-	free(place);
-	return text;
-}
-
-static char *site_text(const struct vmsc_analysis *analysis, struct vmsc_symbols *symbols,
-		       const struct vmsc_vma *vma)
-{
-	const struct vmsc_call_stack *stack = vmsc_analysis_birth(analysis, vma);
-	const struct vmsc_frame *frame = vmsc_stack_caller(stack);
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, vma->born);
-	char *call, *where, *text;
-
-	if (!ref)
-		return vmsc_format("%s", "there before recording began");
-	call = vmsc_syscall_text(ref->record->nr);
-	where = where_text(symbols, frame);
-	text = vmsc_format("%s  %s", call, where);
-	free(call);
-	free(where);
-	return text;
-}
-
-static void write_vma_groups(const struct vmsc_analysis *analysis, FILE *out)
-{
-	struct vmsc_groups *kinds = vmsc_groups_new(), *sites = vmsc_groups_new();
-	struct vmsc_symbols *symbols = vmsc_symbols_new();
-	uint64_t size;
-	size_t i;
-
-	for (i = 0; i < analysis->nr_vmas; i++) {
-		size = analysis->vmas[i].vma.end - analysis->vmas[i].vma.start;
-		vmsc_groups_add(kinds, kind_text(analysis, &analysis->vmas[i]), 1, size);
-		vmsc_groups_add(sites, site_text(analysis, symbols, &analysis->vmas[i].vma), 1, size);
-	}
-	write_groups(kinds, "what the VMAs are", "VMAs", "perms and path", true, out);
-	write_groups(sites, "which call made them, from where", "VMAs", "call and caller", true, out);
-	vmsc_groups_free(kinds);
-	vmsc_groups_free(sites);
-	vmsc_symbols_free(symbols);
-}
-
-static char *apart_text(const struct vmsc_final_vma *final)
-{
-	char *flags, *text;
-
-	if (final->apart == VMSC_REFUSED_NONE)
-		return vmsc_format(
-			"%s", "nothing: alike now, but no call since gave the kernel cause to merge them");
-	if (final->apart != VMSC_REFUSED_FLAGS)
-		return vmsc_format("%s differs", vmsc_refusal_name(final->apart));
-	flags = vmsc_flags_text(final->apart_bits);
-	text = vmsc_format("flags differ: %s", flags);
-	free(flags);
-	return text;
-}
-
-static void write_apart(const struct vmsc_analysis *analysis, FILE *out)
-{
-	struct vmsc_groups *apart = vmsc_groups_new(), *refused = vmsc_groups_new();
-	unsigned int i;
-	size_t n;
-
-	for (n = 0; n < analysis->nr_vmas; n++)
-		if (analysis->vmas[n].apart != VMSC_REFUSED_NOT_ADJACENT)
-			vmsc_groups_add(apart, apart_text(&analysis->vmas[n]), 1, 0);
-	for (i = VMSC_REFUSED_NONE + 1; i < VMSC_NR_REFUSALS; i++)
-		if (analysis->tally->refused[i])
-			vmsc_groups_add(refused, vmsc_format("%s", vmsc_refusal_name(i)),
-					analysis->tally->refused[i], 0);
-	write_groups(apart, "why adjacent VMAs are two at the end", "pairs", "reason", false, out);
-	write_groups(refused, "why merges were refused on the way", "times", "reason", false, out);
-	vmsc_groups_free(apart);
-	vmsc_groups_free(refused);
 }
 
 static void write_undetermined(const struct vmsc_analysis *analysis, FILE *out)
@@ -324,14 +168,418 @@ void vmsc_report_write_differences(const struct vmsc_analysis *analysis, FILE *o
 		fprintf(out, "  and %zu more; --json lists them\n", analysis->nr_differences - i);
 }
 
-void vmsc_report_write_text(const struct vmsc_analysis *analysis, const char *path, FILE *out)
+/* --- the answer --- */
+
+static bool is_limit(const struct vmsc_failures *failures)
 {
-	write_verdict(analysis, path, out);
+	return failures->first.limit || failures->first.cause == VMSC_CAUSE_OVERCOMMIT ||
+	       failures->first.cause == VMSC_CAUSE_MEMORY ||
+	       failures->first.cause == VMSC_CAUSE_ADDRESS_SPACE;
+}
+
+static int compare_failures(const void *left, const void *right)
+{
+	const struct vmsc_failures *a = *(const struct vmsc_failures *const *)left,
+				   *b = *(const struct vmsc_failures *const *)right;
+
+	if (is_limit(a) != is_limit(b))
+		return is_limit(a) ? -1 : 1;
+	if (a->count != b->count)
+		return a->count < b->count ? 1 : -1;
+	return a->first.call < b->first.call ? -1 : 1;
+}
+
+/* The failures, limits first, then what happened most. The caller frees the list. */
+static const struct vmsc_failures **sorted_failures(const struct vmsc_history *history)
+{
+	const struct vmsc_failures **sorted = vmsc_alloc((history->nr_failures + 1) * sizeof(*sorted));
+	size_t i;
+
+	for (i = 0; i < history->nr_failures; i++)
+		sorted[i] = &history->failures[i];
+	qsort(sorted, history->nr_failures, sizeof(*sorted), compare_failures);
+	return sorted;
+}
+
+static char *error_text(const struct vmsc_failures *failures)
+{
+	const char *name = vmsc_errno_name(failures->error);
+
+	if (!failures->error)
+		return vmsc_format("%s", "refused");
+	return name ? vmsc_format("-%s", name) : vmsc_format("-%d", failures->error);
+}
+
+static char *also_text(const struct vmsc_failures *failures)
+{
+	char *text = vmsc_format("%s", ""), *longer;
+	unsigned int cause;
+
+	for (cause = 0; cause < VMSC_NR_CAUSES; cause++) {
+		if (!(failures->first.also & (1u << cause)))
+			continue;
+		longer = vmsc_format("%s%s%s", text, *text ? ", " : "; also ", vmsc_cause_name(cause));
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+static void write_failure(const struct vmsc_report *report, const struct vmsc_failures *failures,
+			  const char *title, FILE *out)
+{
+	char *error = error_text(failures), *why = vmsc_failure_text(&failures->first),
+	     *also = also_text(failures), *site = vmsc_site_text(&report->answers, failures->site);
+
+	fprintf(out, "%s%s %s", title, site, error);
+	if (failures->count > 1)
+		fprintf(out, ", %" PRIu64 " times", failures->count);
+	fprintf(out, "\n       %s%s; call %" PRIu64 ", %.3f s\n", why, also, failures->first.call,
+		(double)vmsc_call_time(&report->analysis, failures->first.call) / 1e9);
+	free(error);
+	free(why);
+	free(also);
+	free(site);
+}
+
+static void write_worst_failures(const struct vmsc_report *report, FILE *out)
+{
+	const struct vmsc_history *history = &report->analysis.history;
+	const struct vmsc_failures **sorted = sorted_failures(history);
+	size_t i;
+
+	for (i = 0; i < history->nr_failures && i < 2 && is_limit(sorted[i]); i++)
+		write_failure(report, sorted[i], "FAILED ", out);
+	free(sorted);
+}
+
+static void write_count(const struct vmsc_report *report, FILE *out)
+{
+	const struct vmsc_analysis *analysis = &report->analysis;
+	const struct vmsc_history *history = &analysis->history;
+	uint64_t max = analysis->limits ? analysis->limits->max_map_count : 0,
+		 peak = report->answers.moment->nr_vmas;
+
+	fprintf(out, "VMAS   %" PRIu64 " at most", peak);
+	if (history->peak_call)
+		fprintf(out, " (call %" PRIu64 ", %.3f s)", history->peak_call,
+			(double)vmsc_call_time(analysis, history->peak_call) / 1e9);
+	if (max)
+		fprintf(out, ", %.1f %%: max_map_count is %" PRIu64, 100.0 * (double)peak / (double)max, max);
+	fprintf(out, "; %zu at the end, %" PRIu64 " of them the recorder's\n", analysis->nr_vmas,
+		analysis->tally->own_vmas);
+}
+
+/* Is it worth a line at the top: a good part of more than a few VMAs? */
+static bool is_much(const struct vmsc_answers *answers, uint64_t vmas)
+{
+	return vmas >= 16 && vmas * 10 >= answers->moment->nr_vmas;
+}
+
+static void write_holder(const struct vmsc_answers *answers, FILE *out)
+{
+	size_t i;
+	char *site;
+
+	for (i = 0; i < answers->nr_holdings && i < 2; i++) {
+		if (answers->holdings[i].site <= VMSC_SITE_RECORDER ||
+		    !is_much(answers, answers->holdings[i].vmas))
+			continue;
+		site = vmsc_site_text(answers, answers->holdings[i].site);
+		fprintf(out, "HELD   %" PRIu64 " of %zu by %s\n", answers->holdings[i].vmas,
+			answers->moment->nr_vmas, site);
+		free(site);
+	}
+}
+
+static void write_pattern_line(const struct vmsc_answers *answers, const struct vmsc_pattern *pattern,
+			       FILE *out)
+{
+	char *text = vmsc_pattern_text(answers, pattern);
+
+	fprintf(out, "AGAIN  %s, %" PRIu64 " times: %" PRIu64 " VMAs\n", text, pattern->times, pattern->vmas);
+	free(text);
+}
+
+static void write_apart_line(const struct vmsc_answers *answers, FILE *out)
+{
+	const struct vmsc_apart *apart = answers->apart;
+	char *why, *site;
+
+	if (!answers->nr_apart || !is_much(answers, apart->pairs))
+		return;
+	why = vmsc_apart_text(apart->reason, apart->bits);
+	site = vmsc_site_text(answers, apart->site);
+	fprintf(out,
+		"APART  %" PRIu64 " neighbours are two, %s\n       set apart by %s; without that %" PRIu64
+		" VMAs\n",
+		apart->pairs, why, site, answers->moment->nr_vmas - apart->would_merge);
+	free(why);
+	free(site);
+}
+
+static void write_answer(const struct vmsc_report *report, FILE *out)
+{
+	const struct vmsc_answers *answers = &report->answers;
+
+	write_count(report, out);
+	write_worst_failures(report, out);
+	write_holder(answers, out);
+	if (answers->nr_patterns && is_much(answers, answers->patterns->vmas))
+		write_pattern_line(answers, answers->patterns, out);
+	write_apart_line(answers, out);
+}
+
+/* --- the tables behind it --- */
+
+static void write_holdings(const struct vmsc_answers *answers, FILE *out)
+{
+	struct vmsc_groups *sites = vmsc_groups_new(), *kinds = vmsc_groups_new();
+	size_t i;
+
+	for (i = 0; i < answers->nr_holdings; i++)
+		vmsc_groups_add(sites, vmsc_site_text(answers, answers->holdings[i].site),
+				answers->holdings[i].vmas, answers->holdings[i].bytes);
+	for (i = 0; i < answers->moment->nr_vmas; i++)
+		vmsc_groups_add(kinds, vmsc_kind_text(answers->moment, &answers->moment->vmas[i], true), 1,
+				answers->tiles[i].size);
+	write_groups(sites, "which call made a VMA begin there, from where", "VMAs", "call and caller", true,
+		     out);
+	write_groups(kinds, "what the VMAs are", "VMAs", "perms, path and flags", true, out);
+	vmsc_groups_free(sites);
+	vmsc_groups_free(kinds);
+}
+
+static void write_patterns(const struct vmsc_answers *answers, FILE *out)
+{
+	char *text, *count;
+	size_t i, slot;
+
+	if (answers->nr_patterns)
+		fputs("\nwhat repeats\n     times       VMAs  pattern\n", out);
+	for (i = 0; i < answers->nr_patterns && i < TOP; i++) {
+		const struct vmsc_pattern *pattern = &answers->patterns[i];
+		uint64_t last = VMSC_SITE_NONE, site;
+
+		text = vmsc_pattern_text(answers, pattern);
+		count = vmsc_format("%" PRIu64, pattern->vmas);
+		fprintf(out, "%10" PRIu64 "  %9s  %s\n", pattern->times, count, text);
+		free(text);
+		free(count);
+		for (slot = 0; slot < pattern->period; slot++) {
+			site = vmsc_commonest_value(&pattern->slots[slot].sites);
+			if (site == last)
+				continue;
+			last = site;
+			text = vmsc_site_text(answers, (uint32_t)site);
+			fprintf(out, "%23sfrom %s\n", "", text);
+			free(text);
+		}
+	}
+}
+
+static void write_apart_row(const struct vmsc_answers *answers, const struct vmsc_apart *apart, FILE *out)
+{
+	char *why = vmsc_apart_text(apart->reason, apart->bits), *site;
+
+	fprintf(out, "%10" PRIu64 "  %9" PRIu64 "  %s", apart->pairs,
+		answers->moment->nr_vmas - apart->would_merge, why);
+	if (apart->undetermined)
+		fprintf(out, " (undetermined: %" PRIu64 ")", apart->undetermined);
+	if (apart->site != VMSC_SITE_NONE) {
+		site = vmsc_site_text(answers, apart->site);
+		fprintf(out, "; %s", site);
+		free(site);
+	}
+	fputc('\n', out);
+	free(why);
+}
+
+static void write_apart(const struct vmsc_report *report, FILE *out)
+{
+	const struct vmsc_answers *answers = &report->answers;
+	struct vmsc_groups *refused = vmsc_groups_new();
+	size_t i;
+
+	if (answers->nr_reasons)
+		fputs("\nwhy adjacent VMAs are two\n     pairs  VMAs else  reason\n", out);
+	for (i = 0; i < answers->nr_reasons && i < TOP; i++)
+		write_apart_row(answers, &answers->reasons[i], out);
+	if (answers->nr_apart)
+		fputs("\nwhich call set them apart\n     pairs  VMAs else  reason; call and caller\n", out);
+	for (i = 0; i < answers->nr_apart && i < TOP; i++)
+		write_apart_row(answers, &answers->apart[i], out);
+	for (i = VMSC_REFUSED_NONE + 1; i < VMSC_NR_REFUSALS; i++)
+		if (report->analysis.tally->refused[i])
+			vmsc_groups_add(refused, vmsc_format("%s", vmsc_refusal_name((unsigned int)i)),
+					report->analysis.tally->refused[i], 0);
+	write_groups(refused, "why merges were refused on the way", "times", "reason", false, out);
+	vmsc_groups_free(refused);
+}
+
+static void write_failures(const struct vmsc_report *report, FILE *out)
+{
+	const struct vmsc_history *history = &report->analysis.history;
+	const struct vmsc_failures **sorted = sorted_failures(history);
+	size_t i;
+
+	if (history->nr_failures)
+		fputs("\ncalls that failed, and what made them fail\n", out);
+	for (i = 0; i < history->nr_failures && i < TOP; i++)
+		write_failure(report, sorted[i], "  ", out);
+	if (i < history->nr_failures)
+		fprintf(out, "  and %zu more kinds; --json lists them\n", history->nr_failures - i);
+	free(sorted);
+}
+
+static void write_deleted(const struct vmsc_answers *answers, FILE *out)
+{
+	const struct vmsc_deleted *row;
+	char *size, *site;
+	size_t i;
+
+	if (answers->nr_deleted)
+		fputs("\nstill mapped, though their files are deleted\n"
+		      "      VMAs      files       size  oldest, newest  file and who mapped it\n",
+		      out);
+	for (i = 0; i < answers->nr_deleted && i < TOP; i++) {
+		row = &answers->deleted[i];
+		size = vmsc_size_text(row->bytes);
+		site = vmsc_site_text(answers, row->site);
+		fprintf(out, "%10" PRIu64 " %10" PRIu64 "  %9s  %.1f s, %.1f s  %s\n%23sfrom %s\n", row->vmas,
+			row->files, size, (double)row->oldest / 1e9, (double)row->newest / 1e9, row->name, "",
+			site);
+		free(size);
+		free(site);
+	}
+}
+
+/* --- growth --- */
+
+#define GROWTH_ROWS 10
+#define BAR_WIDTH   30
+
+/* The site that took most VMAs between two calls; NONE: nobody took any. */
+static uint32_t greatest_taker(const struct vmsc_history *history, uint64_t from, uint64_t to, int64_t *taken)
+{
+	int64_t *sums = vmsc_alloc(history->nr_sites * sizeof(*sums));
+	uint32_t best = VMSC_SITE_NONE;
+	size_t low = 0, high = history->nr_changes, middle, i;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (history->changes[middle].call <= from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*taken = 0;
+	for (; low < history->nr_changes && history->changes[low].call <= to; low++)
+		sums[history->changes[low].site] += history->changes[low].vmas;
+	for (i = 0; i < history->nr_sites; i++) {
+		if (sums[i] <= *taken)
+			continue;
+		*taken = sums[i];
+		best = (uint32_t)i;
+	}
+	free(sums);
+	return best;
+}
+
+static void write_growth_row(const struct vmsc_report *report, uint64_t from, uint64_t call, FILE *out)
+{
+	const struct vmsc_history *history = &report->analysis.history;
+	int width = history->peak ? (int)(history->count[call] * (uint64_t)BAR_WIDTH / history->peak) : 0;
+	int64_t taken;
+	uint32_t site = greatest_taker(history, from, call, &taken);
+	char *text;
+
+	fprintf(out, "%9.3f s %10" PRIu64 " %9" PRIu32 "  %.*s",
+		(double)vmsc_call_time(&report->analysis, call) / 1e9, call, history->count[call], width,
+		"##############################");
+	if (site == VMSC_SITE_NONE || taken < 2) {
+		fputc('\n', out);
+		return;
+	}
+	text = vmsc_site_text(&report->answers, site);
+	fprintf(out, "%*s  +%" PRId64 " %s\n", BAR_WIDTH - width, "", taken, text);
+	free(text);
+}
+
+static void write_growth(const struct vmsc_report *report, FILE *out)
+{
+	const struct vmsc_history *history = &report->analysis.history;
+	uint64_t last = vmsc_call_time(&report->analysis, history->nr_calls), call = 0, before = 0, row;
+
+	if (history->nr_calls < 2 * GROWTH_ROWS || history->peak < history->count[0] + GROWTH_ROWS)
+		return;
+	fputs("\ngrowth\n       time       call      VMAs\n", out);
+	write_growth_row(report, 0, 0, out);
+	for (row = 1; row <= GROWTH_ROWS; row++) {
+		before = call;
+		while (call < history->nr_calls &&
+		       vmsc_call_time(&report->analysis, call + 1) <=
+			       (row == GROWTH_ROWS ? UINT64_MAX : last / GROWTH_ROWS * row))
+			call++;
+		if (call > before)
+			write_growth_row(report, before, call, out);
+	}
+}
+
+static void write_head(const struct vmsc_analysis *analysis, const char *path, FILE *out)
+{
+	struct vmsc_bytes exe = analysis->strings[VMSC_STRING_EXE];
+	char *name = printable(exe.length ? exe : analysis->strings[VMSC_STRING_COMM]);
+	char *trace = vmsc_printable(path, strlen(path));
+
+	fprintf(out, "%s  %s, process %u, ended: %s\n", trace, *name ? name : "(unnamed)",
+		analysis->header->pid, vmsc_ended_names[vmsc_analysis_ended(analysis)]);
+	free(name);
+	free(trace);
+}
+
+static void write_verdict(const struct vmsc_analysis *analysis, FILE *out)
+{
+	const struct vmsc_tally *tally = analysis->tally;
+	enum vmsc_verdict verdict = vmsc_analysis_verdict(analysis);
+	const char *incomplete = vmsc_analysis_incomplete(analysis);
+
+	if (verdict == VMSC_VERDICT_DIFFER)
+		fprintf(out,
+			"DIFFER: the kernel and the rules part: %" PRIu64 " of %" PRIu64
+			" calls mispredicted, %" PRIu64 " change%s outside the calls recorded\n",
+			tally->mispredicted, tally->predicted, tally->outside,
+			tally->outside == 1 ? "" : "s");
+	else
+		fprintf(out,
+			"%s: %" PRIu64 " calls, as the rules say; %" PRIu64
+			" look%s at maps, no difference\n",
+			verdict == VMSC_VERDICT_MATCH ? "MATCH" : "INCOMPLETE", tally->predicted,
+			tally->checkpoints, tally->checkpoints == 1 ? "" : "s");
+	if (incomplete)
+		fprintf(out, "%s%s\n", verdict == VMSC_VERDICT_DIFFER ? "also incomplete: " : "", incomplete);
+}
+
+void vmsc_report_write_text(const struct vmsc_report *report, FILE *out)
+{
+	const struct vmsc_analysis *analysis = &report->analysis;
+	const struct vmsc_answers *answers = &report->answers;
+
+	write_head(analysis, report->path, out);
+	write_answer(report, out);
+	write_verdict(analysis, out);
 	vmsc_report_write_differences(analysis, out, TOP);
-	write_limits(analysis, out);
+	if (report->has_peak)
+		fprintf(out, "\nThe tables tell of the moment with most VMAs, after call %" PRIu64 ".\n",
+			answers->moment_call);
+	write_holdings(answers, out);
+	write_patterns(answers, out);
+	write_apart(report, out);
+	write_failures(report, out);
+	write_deleted(answers, out);
+	write_growth(report, out);
+	fputc('\n', out);
 	write_calls(analysis, out);
-	write_vma_groups(analysis, out);
-	write_apart(analysis, out);
 	write_undetermined(analysis, out);
 	write_problems(analysis, out);
 }

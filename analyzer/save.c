@@ -32,14 +32,14 @@ static FILE *open_for_writing(const char *path, bool fresh)
 
 static bool write_report(const char *trace, FILE *out, bool *written)
 {
-	struct vmsc_analysis analysis;
+	struct vmsc_report report;
 	struct vmsc_input input;
 
 	if (!vmsc_input_open(&input, trace))
 		return false;
-	vmsc_analysis_run(&analysis, &input, NULL);
-	*written = vmsc_report_write_json(&analysis, out);
-	vmsc_analysis_free(&analysis);
+	vmsc_report_open(&report, &input, trace);
+	*written = vmsc_report_write_json(&report, out);
+	vmsc_report_close(&report);
 	vmsc_input_close(&input);
 	return true;
 }

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""Situations that people brought, rebuilt as small programs: the report's first ten lines must have the answer."""
+import json
+import os
+import resource
+import subprocess
+
+from support import VMASCOPE, Case, main, run, schema, validate
+
+SITUATIONS = os.environ["SITUATIONS"]
+MIB = 1 << 20
+MAX_MAP_COUNT = int(open("/proc/sys/vm/max_map_count").read())
+
+
+class Situation(Case):
+    def record(self, *args, limits=(), user=None):
+        """The trace of a situation, run with @limits as a pair (resource, bytes) each."""
+        def lower():
+            for what, size in limits:
+                resource.setrlimit(what, (size, size))
+
+        os.chmod(self.folder.name, 0o777)
+        trace = self.path(args[0] + ".vmt")
+        done = subprocess.run([VMASCOPE, "record", "-o", trace, "--", SITUATIONS, *args], cwd=self.folder.name,
+                              preexec_fn=lower, user=user, capture_output=True, timeout=120)
+        if done.returncode == 77:
+            self.skipTest("not on this kernel")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return trace
+
+    def report(self, *args, **kwargs):
+        """The first ten lines, and the whole as an object."""
+        trace = self.record(*args, **kwargs)
+        text, data = run("report", trace), run("report", "--json", trace)
+        self.assertEqual((text.returncode, text.stderr, data.returncode), (0, b"", 0))
+        rule, found = schema("report.schema.json"), json.loads(data.stdout)
+        self.assertEqual(validate(found, rule, rule), [])
+        self.assertEqual(found["verdict"], "match", text.stdout.decode())
+        return "\n".join(text.stdout.decode().splitlines()[:10]), found
+
+    def has(self, text, *parts):
+        for part in parts:
+            self.assertIn(part, text)
+
+
+class Exhausted(Situation):
+    """Programs that run into max_map_count."""
+
+    def setUp(self):
+        super().setUp()
+        if MAX_MAP_COUNT > 70000:
+            self.skipTest("max_map_count is raised")
+
+    def test_heap_shredded_by_dontdump(self):
+        text, found = self.report("dontdump", "40000")
+        self.has(text, "%d at most" % MAX_MAP_COUNT, "100.0 %", "decommit < dontdump < main -EAGAIN",
+                 "max_map_count: %d VMAs of %d" % (MAX_MAP_COUNT, MAX_MAP_COUNT),
+                 "16 KiB rw-p + 16 KiB rw-p (dd), ", "neighbours are two, flags differ: VM_DONTDUMP")
+        worst = found["answer"]["apart"][0]
+        self.assertEqual((worst["reason"], worst["flags"]), ("flags", ["dd"]))
+        self.assertGreater(worst["pairs"], MAX_MAP_COUNT - 200)
+        self.assertLess(worst["vmas_without"], 200)
+        self.assertEqual([(one["cause"], one["errno"]) for one in found["failures"]], [("max_map_count", "EAGAIN")])
+
+    def test_guard_pages_of_fibers(self):
+        text, found = self.report("fibers", "40000")
+        self.has(text, "fiber_new < fibers < main -ENOMEM", "max_map_count: ", "60 KiB", "rw-p + 4 KiB ---p, 32",
+                 "flags differ: VM_READ VM_WRITE")
+        self.assertEqual(found["answer"]["vmas"], MAX_MAP_COUNT)
+        self.assertGreater(found["answer"]["patterns"][0]["times"], 32000)
+        self.assertEqual(found["growth"][-1]["vmas"] > 60000, True)
+
+
+class Repeats(Situation):
+    def test_offsets_that_do_not_follow(self):
+        text, found = self.report("pgoff", "3000")
+        self.has(text, "by mmap  ", "map_chunk < pgoff < main", "4 KiB r--s /memfd:chunks (deleted), 3000 times",
+                 "2999 neighbours are two, pgoff differs")
+        self.assertEqual(found["answer"]["apart"][0]["pairs"], 2999)
+        self.assertEqual(found["deleted"], [])
+
+    def test_jemalloc_decommit(self):
+        text, _ = self.report("jemalloc", "3000")
+        self.has(text, "84 KiB rw-p + 8 KiB ---p, 3000 times: 6000 VMAs", "pages_decommit < jemalloc < main")
+
+    def test_names(self):
+        text, found = self.report("names", "500")
+        self.has(text, "name differs", "name_block < names")
+        self.assertLess(found["answer"]["apart"][0]["vmas_without"], 100)
+
+    def test_every_other_page_locked(self):
+        text, _ = self.report("mlocks", "300")
+        self.has(text, "lock_page < mlocks < main", "flags differ: VM_LOCKED", "4 KiB rw-p (lo) + ")
+
+    def test_huge_pages_here_and_there(self):
+        text, _ = self.report("hugepage", "500")
+        self.has(text, "no_huge < hugepage < main", "flags differ: VM_NOHUGEPAGE",
+                 "64 KiB rw-p (nh) + 64 KiB rw-p, 500 times")
+
+    def test_deleted_files(self):
+        text, found = self.report("deleted", "30")
+        row, = found["deleted"]
+        self.assertEqual((row["vmas"], row["files"], row["bytes"]), (30, 30, 30 * 4096))
+        self.assertTrue(row["name"].endswith("/segment-#.dvd (deleted)"), row)
+        self.assertGreaterEqual(row["oldest"], row["newest"])
+        self.has(text, "file differs", "open_segment < deleted < main")
+
+
+class Refused(Situation):
+    """Each limit is told from the others."""
+
+    def refused(self, name, cause, errno, **kwargs):
+        text, found = self.report(name, **kwargs)
+        mine = [one for one in found["failures"] if "situations" in (one["site"]["caller"] or "")]
+        self.assertEqual([(one["cause"], one["errno"], one["also"]) for one in mine], [(cause, errno, [])], found["failures"])
+        return text, mine[0]
+
+    def test_address_space_limit(self):
+        text, one = self.refused("over_as", "RLIMIT_AS", "ENOMEM", limits=[(resource.RLIMIT_AS, 1024 * MIB)])
+        self.has(text, "RLIMIT_AS: ", "used of 1 GiB, 2 GiB more wanted")
+        self.assertEqual((one["limit"], one["wanted"]), (1024 * MIB, 2048 * MIB))
+
+    def test_data_limit(self):
+        text, _ = self.refused("over_data", "RLIMIT_DATA", "ENOMEM", limits=[(resource.RLIMIT_DATA, 64 * MIB)])
+        self.has(text, "RLIMIT_DATA: ", "used of 64 MiB, 128 MiB more wanted")
+
+    def test_locked_limit(self):
+        user = 65534 if os.geteuid() == 0 else None
+        text, _ = self.refused("over_memlock", "RLIMIT_MEMLOCK", "ENOMEM", limits=[(resource.RLIMIT_MEMLOCK, MIB)],
+                               user=user)
+        self.has(text, "RLIMIT_MEMLOCK: 0 B used of 1 MiB, 2 MiB more wanted")
+
+    def test_heap_limit(self):
+        self.refused("over_heap", "RLIMIT_DATA", None, limits=[(resource.RLIMIT_DATA, 48 * MIB)])
+
+    def test_both_limits(self):
+        limits = [(resource.RLIMIT_AS, 128 * MIB), (resource.RLIMIT_DATA, 64 * MIB)]
+        _, found = self.report("over_data", limits=limits)
+        one, = [one for one in found["failures"] if "situations" in (one["site"]["caller"] or "")]
+        self.assertEqual((one["cause"], one["also"]), ("RLIMIT_AS", ["RLIMIT_DATA"]))
+
+    def test_no_room(self):
+        self.refused("over_space", "address-space", "ENOMEM")
+
+    def test_overcommit(self):
+        if open("/proc/sys/vm/overcommit_memory").read().strip() == "1":
+            self.skipTest("everything is granted")
+        self.refused("over_commit", "overcommit", "ENOMEM")
+
+    def test_others(self):
+        for name, cause, errno in (("misaligned", "alignment", "EINVAL"), ("hole", "unmapped", "ENOMEM"),
+                                   ("occupied", "occupied", "EEXIST"), ("rights", "rights", "EACCES"),
+                                   ("sealed", "sealed", "EPERM")):
+            with self.subTest(name):
+                self.refused(name, cause, errno)
+
+
+class Tree(Situation):
+    def test_several_processes(self):
+        traces = [self.record("mlocks", "50"), self.record("hugepage", "50")]
+        done = run("report", *traces)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.has(done.stdout.decode(), "2 processes\n", "lock_page", "no_huge")
+        found = json.loads(run("report", "--json", *traces).stdout)
+        self.assertEqual(found["schema"], "vmascope.reports/1")
+        self.assertEqual(len(found["reports"]), 2)
+
+
+if __name__ == "__main__":
+    main()
