@@ -71,7 +71,8 @@ static bool read_device(struct text *text, struct vmsc_seen_record *seen)
 {
 	uint64_t major, minor;
 
-	if (!read_number(text, 16, ':', &major) || !read_number(text, 16, ' ', &minor))
+	if (!read_number(text, 16, ':', &major) || !read_number(text, 16, ' ', &minor) || major > UINT32_MAX ||
+	    minor > UINT32_MAX)
 		return false;
 	seen->dev_major = (uint32_t)major;
 	seen->dev_minor = (uint32_t)minor;
@@ -148,7 +149,8 @@ static bool is_key(struct text *text, const char *key, size_t length)
 
 static int take_line(struct vmsc_smaps *smaps, const char *line, size_t length)
 {
-	struct text text = { line, line + length };
+	/* No longer than a line that comes in pieces can become. */
+	struct text text = { line, line + (length < sizeof(smaps->line) ? length : sizeof(smaps->line)) };
 
 	if (length && digit_of(*line, 16) >= 0)
 		return take_vma(smaps, text);
