@@ -229,8 +229,12 @@ static struct verdict judge(const struct comparison *comparison, const struct cl
 		if (is_nothing(&view, at))
 			continue;
 		kind = judge_piece(comparison->replay, &view, at);
-		if (kind == VMSC_DIFFERENCE_MISSING && (at >= comparison->end || next <= comparison->start))
+		/* What lies beyond the window is not shown; that no VMA reaches out there, is. */
+		if (kind == VMSC_DIFFERENCE_MISSING && (at >= comparison->end || next <= comparison->start)) {
+			if (weight_of(VMSC_DIFFERENCE_BOUNDARY) < weight_of(verdict.kind))
+				verdict.kind = VMSC_DIFFERENCE_BOUNDARY;
 			continue;
+		}
 		if (weight_of(kind) < weight_of(verdict.kind))
 			verdict = (struct verdict){ kind, view, at, next };
 	}
