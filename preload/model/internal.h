@@ -76,6 +76,7 @@ struct vmsc_mm {
 	struct vmsc_allocator allocator;
 	struct vmsc_mm_config config;
 	struct vmsc_node *root, *first, *last;
+	struct vmsc_node *latest; /* where the tree changed last, or NULL: programs work there again */
 	struct vmsc_node
 		*spare; /* topped up before a step, so that no change fails half way; linked by next */
 	size_t nr_spare;

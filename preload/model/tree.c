@@ -69,26 +69,45 @@ static struct vmsc_node *rotate_right(struct vmsc_mm *mm, struct vmsc_node *node
 	return pivot;
 }
 
-/* Balance and gaps from @node up to the root. */
-static void repair(struct vmsc_mm *mm, struct vmsc_node *node)
+/* Returns: the root of @node's subtree, which is in balance then. */
+static struct vmsc_node *balance(struct vmsc_mm *mm, struct vmsc_node *node)
+{
+	int lean = height_of(node->left) - height_of(node->right);
+
+	if (lean > 1) {
+		if (height_of(node->left->left) < height_of(node->left->right))
+			rotate_left(mm, node->left);
+		return rotate_right(mm, node);
+	}
+	if (lean < -1) {
+		if (height_of(node->right->right) < height_of(node->right->left))
+			rotate_right(mm, node->right);
+		return rotate_left(mm, node);
+	}
+	update(node);
+	return node;
+}
+
+/*
+ * Balance and gaps from @node upwards, as far as anything changes, but at least up to @until (NULL: nowhere),
+ * whose own hole has changed.
+ */
+static void repair(struct vmsc_mm *mm, struct vmsc_node *node, const struct vmsc_node *until)
 {
 	for (; node; node = node->parent) {
-		int balance = height_of(node->left) - height_of(node->right);
+		int height = node->height;
+		uint64_t max_gap = node->max_gap;
 
-		update(node);
-		if (balance > 1) {
-			if (height_of(node->left->left) < height_of(node->left->right))
-				rotate_left(mm, node->left);
-			node = rotate_right(mm, node);
-		} else if (balance < -1) {
-			if (height_of(node->right->right) < height_of(node->right->left))
-				rotate_right(mm, node->right);
-			node = rotate_left(mm, node);
-		}
+		if (node == until)
+			until = NULL;
+		node = balance(mm, node);
+		if (!until && node->height == height && node->max_gap == max_gap)
+			return;
 	}
 }
 
-static void refresh_gap(struct vmsc_mm *mm, struct vmsc_node *node)
+/* The hole below @node, which may be NULL. */
+static void measure_gap(struct vmsc_node *node)
 {
 	uint64_t below;
 
@@ -96,16 +115,15 @@ static void refresh_gap(struct vmsc_mm *mm, struct vmsc_node *node)
 		return;
 	below = node->prev ? node->prev->vma.end : 0;
 	node->gap = node->vma.start > below ? node->vma.start - below : 0;
-	for (; node; node = node->parent)
-		update(node);
-	(void)mm;
 }
 
 /* The range of @node changed: its hole and the one above it did too. */
 void vmsc_tree_moved(struct vmsc_mm *mm, struct vmsc_node *node)
 {
-	refresh_gap(mm, node);
-	refresh_gap(mm, node->next);
+	measure_gap(node);
+	repair(mm, node, node);
+	measure_gap(node->next);
+	repair(mm, node->next, node->next);
 }
 
 /* Links @node behind @prev (NULL: in front of all). */
@@ -116,8 +134,6 @@ void vmsc_tree_insert(struct vmsc_mm *mm, struct vmsc_node *node, struct vmsc_no
 	node->prev = prev;
 	node->next = next;
 	node->left = node->right = node->parent = NULL;
-	node->height = 1;
-	node->gap = node->max_gap = 0;
 	*(prev ? &prev->next : &mm->first) = node;
 	*(next ? &next->prev : &mm->last) = node;
 	if (!prev && !next) {
@@ -129,8 +145,19 @@ void vmsc_tree_insert(struct vmsc_mm *mm, struct vmsc_node *node, struct vmsc_no
 		next->left = node;
 		node->parent = next;
 	}
-	repair(mm, node->parent);
-	vmsc_tree_moved(mm, node);
+	measure_gap(node);
+	measure_gap(next);
+	update(node);
+	repair(mm, node->parent, next); /* next is above node */
+	mm->latest = node;
+}
+
+/* @heir takes the place of @node in the tree, with all that those above know of it. */
+static void inherit_place(struct vmsc_mm *mm, struct vmsc_node *node, struct vmsc_node *heir)
+{
+	replace_child(mm, node, heir);
+	heir->height = node->height;
+	heir->max_gap = node->max_gap;
 }
 
 void vmsc_tree_erase(struct vmsc_mm *mm, struct vmsc_node *node)
@@ -140,28 +167,34 @@ void vmsc_tree_erase(struct vmsc_mm *mm, struct vmsc_node *node)
 	if (node->left && node->right) { /* next has no left child: it takes the place of node */
 		from = next->parent == node ? next : next->parent;
 		replace_child(mm, next, next->right);
-		replace_child(mm, node, next);
+		inherit_place(mm, node, next);
 		next->left = node->left;
 		next->right = node->right;
 		next->left->parent = next;
 		if (next->right)
 			next->right->parent = next;
+	} else if (node->right) { /* a leaf, and next */
+		inherit_place(mm, node, next);
+		from = next;
 	} else {
+		replace_child(mm, node, node->left);
 		from = node->parent;
-		replace_child(mm, node, node->left ? node->left : node->right);
 	}
 	*(node->prev ? &node->prev->next : &mm->first) = next;
 	*(next ? &next->prev : &mm->last) = node->prev;
-	repair(mm, from);
-	refresh_gap(mm, next);
+	measure_gap(next);
+	repair(mm, from, next); /* next is from or above it */
+	mm->latest = next;
 }
 
 /* find_vma(): the first VMA that ends above @addr. Returns: the node or NULL. */
 struct vmsc_node *vmsc_tree_find(const struct vmsc_mm *mm, uint64_t addr)
 {
-	struct vmsc_node *node = mm->root, *found = NULL;
+	struct vmsc_node *node = mm->latest, *found = NULL;
 
-	while (node) {
+	if (node && node->vma.end > addr && (!node->prev || node->prev->vma.end <= addr))
+		return node;
+	for (node = mm->root; node;) {
 		if (node->vma.end > addr) {
 			found = node;
 			node = node->left;
