@@ -18,6 +18,7 @@
 #include "snapshot.h"
 #include "start.h"
 #include "sys.h"
+#include "trap.h"
 #include "writer.h"
 
 #include "inject.h"
@@ -40,8 +41,12 @@ long vmsc_fork(uint32_t nr, const uint64_t args[6])
 	struct vmsc_captured call;
 	long ret;
 
-	if (vmsc_state() != VMSC_STATE_ACTIVE)
-		return vmsc_call_raw(nr, args);
+	if (vmsc_state() != VMSC_STATE_ACTIVE) {
+		ret = vmsc_call_raw(nr, args);
+		if (!ret)
+			vmsc_trap_child();
+		return ret;
+	}
 	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();
@@ -135,6 +140,7 @@ void vmsc_fork_child(void)
 {
 	struct vmsc_replay *parents = vmsc_rec.model_busy ? NULL : vmsc_rec.replay;
 
+	vmsc_trap_child();
 	if (!vmsc_rec.options.follow) {
 		vmsc_set_state(VMSC_STATE_OFF);
 		return;

@@ -18,8 +18,10 @@
 #include "finish.h"
 #include "fork.h"
 #include "gate.h"
+#include "sigsys.h"
 #include "stack.h"
 #include "sys.h"
+#include "trap.h"
 #include "writer.h"
 
 #include "inject.h"
@@ -30,6 +32,7 @@
 #define MAP_VDSO_FIRST 0x2001 /* ARCH_MAP_VDSO_X32 and its two siblings */
 #define MAP_VDSO_LAST 0x2003
 #define SHSTK_ENABLE 0x5001
+#define SET_DISPATCH 59 /* PR_SET_SYSCALL_USER_DISPATCH */
 
 enum kind {
 	KIND_NONE,
@@ -38,6 +41,7 @@ enum kind {
 	KIND_PRCTL, KIND_ARCH_PRCTL, KIND_IOCTL, KIND_LIMIT,
 	KIND_CLOSE, KIND_CLOSE_RANGE, KIND_DUP, KIND_PIPE, KIND_SIGALTSTACK,
 	KIND_FORK, KIND_EXEC, KIND_EXIT, KIND_KILL, KIND_SECCOMP,
+	KIND_SIGNAL, KIND_WAIT, /* only for capture in full, which needs SIGSYS */
 };
 
 const uint8_t vmsc_captured[VMSC_NR_CAPTURED] = {
@@ -56,13 +60,16 @@ const uint8_t vmsc_captured[VMSC_NR_CAPTURED] = {
 	[SYS_clone] = KIND_FORK, [SYS_clone3] = KIND_FORK, [SYS_fork] = KIND_FORK, [SYS_vfork] = KIND_FORK,
 	[SYS_execve] = KIND_EXEC, [SYS_execveat] = KIND_EXEC, [SYS_exit_group] = KIND_EXIT,
 	[SYS_kill] = KIND_KILL, [SYS_tkill] = KIND_KILL, [SYS_tgkill] = KIND_KILL, [SYS_seccomp] = KIND_SECCOMP,
+	[SYS_rt_sigaction] = KIND_SIGNAL, [SYS_rt_sigprocmask] = KIND_SIGNAL, [SYS_rt_sigpending] = KIND_SIGNAL,
+	[SYS_rt_sigsuspend] = KIND_WAIT, [SYS_ppoll] = KIND_WAIT, [SYS_pselect6] = KIND_WAIT,
+	[SYS_epoll_pwait] = KIND_WAIT, [441 /* epoll_pwait2 */] = KIND_WAIT, [333 /* io_pgetevents */] = KIND_WAIT,
 };
 
 __thread struct vmsc_thread vmsc_self __attribute__((tls_model("initial-exec")));
 
 uint32_t vmsc_tid(void)
 {
-	if (vmsc_self.vfork)
+	if (vmsc_self.vfork || vmsc_rec.shares_thread_data)
 		return sys_gettid();
 	if (!vmsc_self.tid)
 		vmsc_self.tid = sys_gettid();
@@ -74,6 +81,23 @@ bool vmsc_gate_is_vm(uint32_t nr)
 	enum kind kind = nr < VMSC_NR_CAPTURED ? vmsc_captured[nr] : KIND_NONE;
 
 	return kind == KIND_VM || kind == KIND_RANGE;
+}
+
+bool vmsc_gate_is_signal(uint32_t nr)
+{
+	enum kind kind = nr < VMSC_NR_CAPTURED ? vmsc_captured[nr] : KIND_NONE;
+
+	return kind == KIND_SIGNAL || kind == KIND_WAIT;
+}
+
+bool vmsc_gate_is_wait(uint32_t nr)
+{
+	return nr < VMSC_NR_CAPTURED && vmsc_captured[nr] == KIND_WAIT;
+}
+
+bool vmsc_gate_is_clone(uint32_t nr)
+{
+	return nr < VMSC_NR_CAPTURED && vmsc_captured[nr] == KIND_FORK;
 }
 
 static void take_args(uint64_t args[6], const struct vmsc_regs *regs)
@@ -110,6 +134,11 @@ static bool is_prctl_recorded(uint64_t option)
 	       option == PR_SET_THP_DISABLE;
 }
 
+static bool is_prctl_restricting(const uint64_t args[6])
+{
+	return args[0] == PR_SET_SECCOMP || (args[0] == SET_DISPATCH && args[1]);
+}
+
 static bool is_arch_prctl_recorded(uint64_t code)
 {
 	return (code >= MAP_VDSO_FIRST && code <= MAP_VDSO_LAST) || code == SHSTK_ENABLE;
@@ -124,7 +153,7 @@ static bool is_passed(uint32_t nr, const uint64_t args[6])
 	case KIND_RANGE:
 		return vmsc_arena_owns(args[0], args[0] + args[1]);
 	case KIND_PRCTL:
-		return !is_prctl_recorded(args[0]) && args[0] != PR_SET_SECCOMP;
+		return !is_prctl_recorded(args[0]) && !is_prctl_restricting(args);
 	case KIND_ARCH_PRCTL:
 		return !is_arch_prctl_recorded(args[0]);
 	case KIND_IOCTL:
@@ -144,15 +173,50 @@ static bool is_passed(uint32_t nr, const uint64_t args[6])
 	}
 }
 
-/* A program that narrows what it may call would be killed for what we call. */
-static long enter_seccomp(uint32_t nr, const uint64_t args[6])
+/* A program that narrows what it may call would be killed for what we call; one that traps its calls would get ours. */
+static long restrict_calls(uint32_t nr, const uint64_t args[6])
 {
 	bool narrows = nr == SYS_prctl ? args[1] != 0
 				       : args[0] == SECCOMP_SET_MODE_STRICT || args[0] == SECCOMP_SET_MODE_FILTER;
 
-	if (narrows)
-		vmsc_finish_stop("the program restricts its own system calls (seccomp)");
+	if (narrows) {
+		vmsc_finish_stop(nr == SYS_prctl && args[0] == SET_DISPATCH
+					 ? "the program traps its own system calls (Syscall User Dispatch)"
+					 : "the program restricts its own system calls (seccomp)");
+		vmsc_trap_end();
+	}
 	return vmsc_call_raw(nr, args);
+}
+
+static long signal_call(uint32_t nr, const uint64_t args[6])
+{
+	switch (nr) {
+	case SYS_rt_sigaction:
+		return vmsc_sigsys_action(args);
+	case SYS_rt_sigprocmask:
+		return vmsc_sigsys_mask(args, NULL);
+	default:
+		return vmsc_sigsys_pending(args);
+	}
+}
+
+static long wait_call(uint32_t nr, const uint64_t args[6])
+{
+	uint64_t changed[6], copy[4];
+
+	memcpy(changed, args, sizeof(changed));
+	vmsc_sigsys_edit_wait(nr, changed, copy);
+	return vmsc_call_raw(nr, changed);
+}
+
+static long exec(uint32_t nr, const uint64_t args[6])
+{
+	long ret;
+
+	vmsc_sigsys_before_exec();
+	ret = vmsc_finish_is_foreign() ? vmsc_call_raw(nr, args) : vmsc_finish_exec(nr, args);
+	vmsc_sigsys_after_exec();
+	return ret;
 }
 
 /* Where a handler may run with little room is kept, for vmsc_stack_is_alternate(). */
@@ -165,8 +229,7 @@ static long set_altstack(const uint64_t args[6])
 		return ret;
 	memset(&stack, 0, sizeof(stack));
 	sys3(SYS_sigaltstack, 0, (uintptr_t)&stack, 0);
-	vmsc_self.alternate_start = (uintptr_t)stack.ss_sp;
-	vmsc_self.alternate_size = stack.ss_flags & SS_DISABLE ? 0 : stack.ss_size;
+	vmsc_stack_set_alternate(&stack);
 	return ret;
 }
 
@@ -182,18 +245,18 @@ static long handle(uint32_t nr, const uint64_t args[6])
 	case KIND_FORK:
 		return vmsc_fork(nr, args);
 	case KIND_EXEC:
-		return vmsc_finish_exec(nr, args);
+		return exec(nr, args);
 	case KIND_EXIT:
 		return vmsc_finish_exit(nr, args);
 	case KIND_KILL:
 		return vmsc_finish_kill(nr, args);
 	case KIND_SECCOMP:
-		return enter_seccomp(nr, args);
+		return restrict_calls(nr, args);
 	case KIND_SIGALTSTACK:
 		return set_altstack(args);
 	case KIND_PRCTL:
-		if (args[0] == PR_SET_SECCOMP)
-			return enter_seccomp(nr, args);
+		if (is_prctl_restricting(args))
+			return restrict_calls(nr, args);
 		return vmsc_call(nr, args);
 	default:
 		return vmsc_call(nr, args);
@@ -239,6 +302,8 @@ static long loader_call(uint32_t nr, uint64_t args[6])
 
 static long pass_or_enter(uint32_t nr, const uint64_t args[6], uint64_t at)
 {
+	if (vmsc_captured[nr] == KIND_EXEC && vmsc_finish_is_foreign())
+		return exec(nr, args);
 	if (vmsc_state() == VMSC_STATE_OFF || is_passed(nr, args))
 		return vmsc_call_raw(nr, args);
 	return enter(nr, args, at);
@@ -252,6 +317,10 @@ long vmsc_gate(struct vmsc_regs *regs)
 	take_args(args, regs);
 	if (!vmsc_rec.shared || nr >= VMSC_NR_CAPTURED)
 		return vmsc_call_raw(nr, args);
+	if (vmsc_captured[nr] == KIND_SIGNAL)
+		return signal_call(nr, args);
+	if (vmsc_captured[nr] == KIND_WAIT)
+		return wait_call(nr, args);
 	if (vmsc_self.unwinding && vmsc_stack_is_own_call(regs))
 		return unwinder_call(nr, args);
 	if (vmsc_rec.testing) {
@@ -263,6 +332,18 @@ long vmsc_gate(struct vmsc_regs *regs)
 	return pass_or_enter(nr, args, (uintptr_t)regs);
 }
 
+long vmsc_gate_wait(struct vmsc_regs *regs)
+{
+	uint64_t args[6], copy[4];
+	uint32_t nr = regs->rax;
+
+	take_args(args, regs);
+	if (!vmsc_rec.shared || !vmsc_sigsys_edit_wait(nr, args, copy))
+		return 0;
+	regs->rax = vmsc_call_raw(nr, args);
+	return 1;
+}
+
 long vmsc_gate_plt(uint32_t nr, const uint64_t args[6], uint64_t caller, uint64_t frame)
 {
 	if (!vmsc_rec.shared)
@@ -270,4 +351,34 @@ long vmsc_gate_plt(uint32_t nr, const uint64_t args[6], uint64_t caller, uint64_
 	if (vmsc_stack_is_own_return(caller))
 		return unwinder_call(nr, args);
 	return pass_or_enter(nr, args, frame);
+}
+
+bool vmsc_gate_wants(uint32_t nr, const uint64_t args[6])
+{
+	if (nr >= VMSC_NR_CAPTURED || vmsc_captured[nr] == KIND_WAIT || vmsc_captured[nr] == KIND_SIGALTSTACK)
+		return false;
+	if (vmsc_captured[nr] == KIND_SIGNAL || vmsc_captured[nr] == KIND_EXEC)
+		return true;
+	return vmsc_state() != VMSC_STATE_OFF && !is_passed(nr, args);
+}
+
+/* What ends the program, or is inherited by its next image, needs the mask that the program has. */
+static bool needs_mask(uint32_t nr)
+{
+	return vmsc_captured[nr] == KIND_EXEC || vmsc_captured[nr] == KIND_EXIT || vmsc_captured[nr] == KIND_KILL;
+}
+
+long vmsc_gate_trap(uint32_t nr, const uint64_t args[6], uint64_t frame, const void *mask)
+{
+	uint64_t before = 0;
+	long ret;
+
+	if (vmsc_captured[nr] == KIND_SIGNAL)
+		return signal_call(nr, args);
+	if (!needs_mask(nr))
+		return pass_or_enter(nr, args, frame);
+	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)mask, (uintptr_t)&before, sizeof(before), 0, 0);
+	ret = pass_or_enter(nr, args, frame);
+	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&before, 0, sizeof(before), 0, 0);
+	return ret;
 }

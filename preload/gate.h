@@ -9,7 +9,18 @@
 /* The same from an interposed function: its return address and the place of its frame. */
 long vmsc_gate_plt(uint32_t nr, const uint64_t args[6], uint64_t caller, uint64_t frame);
 
+/* The same from the handler of a trap: the mask that the program had is at @mask. */
+long vmsc_gate_trap(uint32_t nr, const uint64_t args[6], uint64_t frame, const void *mask);
+
+/* Is this trapped call to be made by vmsc_gate_trap()? Any other need not be seen. */
+bool vmsc_gate_wants(uint32_t nr, const uint64_t args[6]);
+
 /* Can call @nr change the address space by itself? */
 bool vmsc_gate_is_vm(uint32_t nr);
+
+/* Is it captured only for the sake of SIGSYS? Does it wait with a signal mask? Does it make a child? */
+bool vmsc_gate_is_signal(uint32_t nr);
+bool vmsc_gate_is_wait(uint32_t nr);
+bool vmsc_gate_is_clone(uint32_t nr);
 
 #endif

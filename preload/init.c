@@ -11,6 +11,7 @@
 #include "arena.h"
 #include "attach.h"
 #include "call.h"
+#include "door.h"
 #include "facts.h"
 #include "fdtable.h"
 #include "finish.h"
@@ -23,6 +24,7 @@
 #include "stack.h"
 #include "start.h"
 #include "sys.h"
+#include "trap.h"
 #include "writer.h"
 
 #include "inject.h"
@@ -73,6 +75,13 @@ static void start_capture(void)
 	vmsc_rec.capture_mode = VMSC_CAPTURE_LIBC;
 	if (!vmsc_patch_prove())
 		vmsc_problem("a patched libc function did not arrive at the recorder");
+	if (vmsc_rec.options.capture != VMSC_CAPTURE_FULL)
+		return;
+	vmsc_door_build(vmsc_patch_is_complete());
+	if (vmsc_trap_prepare())
+		vmsc_rec.capture_mode = VMSC_CAPTURE_FULL;
+	else
+		vmsc_problem("the kernel has no Syscall User Dispatch; calls from outside libc are not seen");
 }
 
 int vmsc_start_trace(void)
@@ -181,6 +190,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	vmsc_start_from_maps();
 	if (vmsc_state() == VMSC_STATE_STARTING)
 		vmsc_set_state(VMSC_STATE_ACTIVE);
+	if (vmsc_rec.capture_mode == VMSC_CAPTURE_FULL)
+		vmsc_trap_begin();
 }
 
 /* Where libc's _exit is not patched, this is the last that is seen of the process. */

@@ -2,8 +2,8 @@
 /*
  * patch.c - see patch.h.
  *
- * A site is "b8 NR NR NR NR 0f 05", mov $NR,%eax; syscall. Only the mov is overwritten, by a jump: a thread that waits on
- * the syscall instruction, or code that jumps to it, finds it as it was. Text is written through /proc/self/mem, which
+ * A site is "b8 NR NR NR NR 0f 05", mov $NR,%eax; syscall, perhaps with other instructions between (displace.h). Only the
+ * mov is overwritten, by a jump: a thread that waits on the syscall instruction, or code that jumps to it, finds it as it was. Text is written through /proc/self/mem, which
  * leaves the VMAs as they are; mprotect would split them for good.
  */
 #include "patch.h"
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "displace.h"
 #include "gate.h"
 #include "recorder.h"
 #include "sys.h"
@@ -21,7 +22,7 @@
 
 #include "inject.h"
 
-#define SITE_SIZE 7
+#define CALL_SIZE 2
 #define JUMP_SIZE 5
 #define LOOK_BACK 24 /* bytes before a syscall instruction in which its number may be loaded */
 #define NR_SITES 192
@@ -34,13 +35,13 @@ struct site {
 };
 
 static struct site sites[NR_SITES] = { { .nr = 0 } };
-static uint32_t nr_sites = 0, nr_slots = 0, nr_clone_slots = 0, nr_patched = 0;
-static int memory_fd = -1;
+static uint32_t nr_sites = 0, nr_slots = 0, nr_clone_slots = 0, nr_wait_slots = 0, nr_patched = 0, nr_missed = 0;
 static bool rewrote_protection = false;
 
 static void note(const unsigned char *at, uint16_t nr, bool patched, const char *module)
 {
 	nr_patched += patched;
+	nr_missed += !patched;
 	if (!patched)
 		vmsc_problem("a system-call site of libc could not be patched; see the site records");
 	if (nr_sites < NR_SITES)
@@ -62,12 +63,15 @@ static bool write_by_mprotect(uint64_t at, const void *bytes, size_t size)
 	return true;
 }
 
-static bool write_text(uint64_t at, const void *bytes, size_t size)
+bool vmsc_patch_write(uint64_t at, const void *bytes, size_t size)
 {
-	if (memory_fd < 0 || sys_pwrite(memory_fd, bytes, size, at) != (long)size) {
-		if (!write_by_mprotect(at, bytes, size))
-			return false;
-	}
+	int fd = sys_open("/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
+	bool is_written = fd >= 0 && sys_pwrite(fd, bytes, size, at) == (long)size;
+
+	if (fd >= 0)
+		sys_close(fd);
+	if (!is_written && !write_by_mprotect(at, bytes, size))
+		return false;
 	return !memcmp((const void *)(uintptr_t)at, bytes, size);
 }
 
@@ -80,55 +84,95 @@ static bool write_jump(const unsigned char *at, const char *target)
 	if (near != distance)
 		return false;
 	memcpy(jump + 1, &near, sizeof(near));
-	return write_text((uintptr_t)at, jump, sizeof(jump));
+	return vmsc_patch_write((uintptr_t)at, jump, sizeof(jump));
 }
 
-static bool patch_clone(const unsigned char *at, uint16_t nr)
+/* The number is loaded at @site; the system call is at @at, right behind or after some other instructions. */
+static bool redirect(const unsigned char *site, const unsigned char *at, const char *slot)
+{
+	uint64_t copy;
+
+	if (at == site + JUMP_SIZE)
+		return write_jump(site, slot);
+	copy = vmsc_displace(site + JUMP_SIZE, at, slot);
+	return copy && write_jump(site, (const char *)(uintptr_t)copy);
+}
+
+static bool patch_clone(const unsigned char *site, const unsigned char *at, uint16_t nr)
 {
 	uint32_t slot = nr_clone_slots;
 
 	if (slot >= VMSC_NR_CLONE_SLOTS)
 		return false;
-	vmsc_clone_return[slot] = (uintptr_t)(at + SITE_SIZE);
+	vmsc_clone_return[slot] = (uintptr_t)(at + CALL_SIZE);
 	vmsc_clone_number[slot] = nr;
 	nr_clone_slots++;
-	return write_jump(at, vmsc_clone_slots + slot * VMSC_CLONE_SLOT_SIZE);
+	return redirect(site, at, vmsc_clone_slots + slot * VMSC_CLONE_SLOT_SIZE);
 }
 
-static bool patch_plain(const unsigned char *at, uint16_t nr)
+static bool patch_wait(const unsigned char *site, const unsigned char *at, uint16_t nr)
+{
+	uint32_t slot = nr_wait_slots;
+
+	if (slot >= VMSC_NR_WAIT_SLOTS)
+		return false;
+	vmsc_wait_return[slot] = (uintptr_t)(at + CALL_SIZE);
+	vmsc_wait_number[slot] = nr;
+	nr_wait_slots++;
+	return redirect(site, at, vmsc_wait_slots + slot * VMSC_WAIT_SLOT_SIZE);
+}
+
+static bool patch_plain(const unsigned char *site, const unsigned char *at, uint16_t nr)
 {
 	uint32_t slot = nr_slots;
 
 	if (slot >= VMSC_NR_SLOTS)
 		return false;
-	vmsc_slot_return[slot] = (uintptr_t)(at + SITE_SIZE);
+	vmsc_slot_return[slot] = (uintptr_t)(at + CALL_SIZE);
 	vmsc_slot_number[slot] = nr;
 	nr_slots++;
-	return write_jump(at, vmsc_slots + slot * VMSC_SLOT_SIZE);
+	return redirect(site, at, vmsc_slots + slot * VMSC_SLOT_SIZE);
 }
 
-/* A number that the gate wants, in the four bytes at @at; 0: none. */
+/* The number that is loaded into eax at @at, if the gate wants it; 0: none. */
 static uint16_t number_at(const unsigned char *at)
 {
 	uint32_t nr;
 
-	memcpy(&nr, at, sizeof(nr));
-	return nr < VMSC_NR_CAPTURED && vmsc_captured[nr] ? nr : 0;
+	/* with a prefix the register is another */
+	if (*at != 0xb8 || (at[-1] & 0xf9) == 0x41)
+		return 0;
+	memcpy(&nr, at + 1, sizeof(nr));
+	if (nr >= VMSC_NR_CAPTURED || !vmsc_captured[nr])
+		return 0;
+	return vmsc_rec.options.capture == VMSC_CAPTURE_FULL || !vmsc_gate_is_signal(nr) ? nr : 0;
 }
 
-static bool is_clone(uint16_t nr)
+static bool patch(const unsigned char *site, const unsigned char *at, uint16_t nr)
 {
-	return nr == SYS_clone || nr == SYS_clone3 || nr == SYS_vfork;
+	if (nr == SYS_clone || nr == SYS_clone3 || nr == SYS_vfork)
+		return patch_clone(site, at, nr);
+	if (vmsc_gate_is_wait(nr))
+		return patch_wait(site, at, nr);
+	return patch_plain(site, at, nr);
 }
 
-/* A syscall instruction at @at whose number is not loaded right before it: is it one that can change the layout? */
-static void note_far_site(const unsigned char *at, const unsigned char *begin, const char *module)
+/* What a site that is not patched would keep from us for good: other numbers only lose us the end, or a descriptor. */
+static bool is_missed(uint16_t nr)
+{
+	return nr && (vmsc_gate_is_vm(nr) || vmsc_gate_is_signal(nr));
+}
+
+/* A syscall instruction at @at whose number is not loaded right before it: is it one that must not be missed? */
+static void patch_far_site(const unsigned char *at, const unsigned char *begin, const char *module)
 {
 	for (const unsigned char *from = at - JUMP_SIZE; from >= begin && from >= at - LOOK_BACK; from--) {
-		if (*from == 0xb8 && number_at(from + 1) && vmsc_gate_is_vm(number_at(from + 1))) {
-			note(at, number_at(from + 1), false, module);
-			return;
-		}
+		uint16_t nr = number_at(from);
+
+		if (!is_missed(nr))
+			continue;
+		note(from, nr, vmsc_displace_can(from + JUMP_SIZE, at) && patch(from, at, nr), module);
+		return;
 	}
 }
 
@@ -136,21 +180,20 @@ static void note_far_site(const unsigned char *at, const unsigned char *begin, c
 static void patch_site(const unsigned char *at, const unsigned char *begin, const char *module)
 {
 	static const unsigned char syscall_function[] = { 0x4c, 0x8b, 0x4c, 0x24, 0x08 };
+	uint64_t *syscall_return = &vmsc_clone_return[VMSC_NR_CLONE_SLOTS];
 	const unsigned char *site = at - JUMP_SIZE;
 	uint16_t nr;
 
-	if (!memcmp(site, syscall_function, sizeof(syscall_function)) && !vmsc_syscall_return) {
-		vmsc_syscall_return = (uintptr_t)(at + 2);
+	if (!memcmp(site, syscall_function, sizeof(syscall_function)) && !*syscall_return) {
+		*syscall_return = (uintptr_t)(at + 2);
 		note(site, 0xffff, write_jump(site, vmsc_syscall_slot), module);
 		return;
 	}
-	if (site[0] != 0xb8) {
-		note_far_site(at, begin, module);
-		return;
-	}
-	nr = number_at(site + 1);
-	if (nr)
-		note(site, nr, is_clone(nr) ? patch_clone(site, nr) : patch_plain(site, nr), module);
+	nr = number_at(site);
+	if (site[0] != 0xb8)
+		patch_far_site(at, begin, module);
+	else if (nr)
+		note(site, nr, patch(site, at, nr), module);
 }
 
 static void patch_text(const unsigned char *begin, size_t size, const char *module)
@@ -170,9 +213,13 @@ static int patch_module(struct dl_phdr_info *info, size_t size, void *ctx)
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *phdr = &info->dlpi_phdr[i];
 
-		if (phdr->p_type == PT_LOAD && phdr->p_flags & PF_X)
-			patch_text((const unsigned char *)(uintptr_t)(info->dlpi_addr + phdr->p_vaddr), phdr->p_memsz,
-				   info->dlpi_name);
+		uint64_t begin = info->dlpi_addr + phdr->p_vaddr;
+
+		if (phdr->p_type != PT_LOAD || !(phdr->p_flags & PF_X))
+			continue;
+		if (strstr(info->dlpi_name, "/libc.so.6"))
+			vmsc_displace_begin(begin + phdr->p_memsz);
+		patch_text((const unsigned char *)(uintptr_t)begin, phdr->p_memsz, info->dlpi_name);
 	}
 	return 0;
 }
@@ -198,13 +245,15 @@ static void patch_exit(void)
 
 bool vmsc_patch_all(void)
 {
-	memory_fd = sys_open("/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
 	dl_iterate_phdr(patch_module, NULL);
 	if (nr_patched)
 		patch_exit();
-	if (memory_fd >= 0)
-		sys_close(memory_fd);
 	return nr_patched;
+}
+
+bool vmsc_patch_is_complete(void)
+{
+	return nr_patched && !nr_missed;
 }
 
 static void *libc_function(const char *name)

@@ -4,9 +4,17 @@
 #define VMSC_PATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Patches what can be patched. False: nothing was, capture by symbol interposition is all there is. */
 bool vmsc_patch_all(void);
+
+/* Was every site of libc patched that calls what the gate wants? */
+bool vmsc_patch_is_complete(void);
+
+/* Writes text. False: it can't be, or not as it should. */
+bool vmsc_patch_write(uint64_t at, const void *bytes, size_t size);
 
 /* Calls libc's functions to see that they arrive at the gate; the calls are not made. */
 bool vmsc_patch_prove(void);

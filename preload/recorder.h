@@ -3,7 +3,7 @@
  * recorder.h - what the recorder's parts share.
  *
  *   slots.S ─► gate.c ─► call.c ─► writer.c ─► trace file
- *               │         │           └──────► live replay
+ *   trap.c  ──►┤         │           └──────► live replay
  *               │         ├ look.c, fdtable.c, facts.c: what the kernel says
  *               │         └ stack.c: call stacks
  *               ├ fork.c, finish.c: children, ends
@@ -69,6 +69,8 @@ struct vmsc_recorder {
 	uint32_t model_busy; /* in the middle of a change: a copy made now is not consistent */
 	uint32_t selftest; /* calls seen by the start-up test, which are not made */
 	bool testing;
+	bool trapping; /* SIGSYS is ours: capture in full */
+	bool shares_thread_data; /* there are threads that have another's: thread ids can't be kept in them */
 	bool loading; /* the unwinder: its mappings go to our slot */
 	bool is_child; /* forked from a traced process */
 	uint64_t text_start, text_end; /* this library's executable part */

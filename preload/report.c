@@ -3,11 +3,11 @@
 #include "report.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "door.h"
 #include "options.h"
 #include "start.h"
 #include "sys.h"
@@ -17,6 +17,7 @@
 
 #define NR_KEPT 8
 #define KEPT_SIZE 4096
+#define WRITER_STACK 2048 /* bytes, for system calls only */
 
 static char command[PATH_MAX] = { 0 };
 static char kept[KEPT_SIZE] = { 0 };
@@ -80,8 +81,8 @@ void vmsc_report_prepare(const char *library, char **envp)
 	command[0] = '\0';
 }
 
-/* On the parent's memory and stack, while the parent is stopped: nothing may return. */
-static __attribute__((noreturn, noinline)) void become_writer(const char *const *args)
+/* On the parent's memory, while the parent is stopped: nothing may return. */
+static __attribute__((noreturn)) void become_writer(void *args)
 {
 	int null = sys_open("/dev/null", O_RDWR, 0);
 
@@ -95,13 +96,11 @@ static __attribute__((noreturn, noinline)) void become_writer(const char *const 
 		sys3(SYS_exit_group, 127, 0, 0);
 }
 
-static __attribute__((noinline)) long spawn(const char *const *args)
+static long spawn(const char *const *args)
 {
-	long pid = sys6(SYS_clone, CLONE_VM | CLONE_VFORK, 0, 0, 0, 0, 0);
+	char stack[WRITER_STACK] __attribute__((aligned(16)));
 
-	if (!pid)
-		become_writer(args);
-	return pid;
+	return vmsc_door_spawn(stack + sizeof(stack), become_writer, (void *)(uintptr_t)args);
 }
 
 static void write_one(const struct vmsc_names *names)

@@ -10,6 +10,10 @@
 #define VMSC_NR_CLONE_SLOTS 16 /* clone, clone3, vfork: may have to run in place */
 #define VMSC_SLOT_SIZE 128
 #define VMSC_CLONE_SLOT_SIZE 256
+#define VMSC_CLONE_SLOT_SITE 16 /* into a clone slot: its number in rax already */
+#define VMSC_NR_WAIT_SLOTS 24 /* calls that wait with another signal mask */
+#define VMSC_WAIT_SLOT_SIZE 128
+#define VMSC_PASS_ROOM 32 /* bytes for a mask of ours, see trap.c */
 #define VMSC_NR_CAPTURED 512 /* system-call numbers that can be asked for */
 
 #ifndef __ASSEMBLER__
@@ -36,18 +40,28 @@ struct vmsc_thread {
 	uint32_t prepared; /* for the unwinder */
 	uint64_t top; /* where the stack was at depth 1 */
 	uint64_t alternate_start, alternate_size; /* of the signal stack, as last set */
+	uint32_t sigsys_blocked; /* as the program sees it, see sigsys.h */
+	uint32_t sigsys_held; /* one came while it was blocked; it is in sigsys_info */
+	uint8_t sigsys_info[128];
 };
 
 extern __thread struct vmsc_thread vmsc_self;
 
-extern const char vmsc_slots[], vmsc_clone_slots[], vmsc_syscall_slot[], vmsc_exit_slot[];
+extern const char vmsc_slots[], vmsc_clone_slots[], vmsc_wait_slots[], vmsc_syscall_slot[], vmsc_exit_slot[];
+extern const char vmsc_home_door[];
 extern uint64_t vmsc_slot_return[VMSC_NR_SLOTS], vmsc_slot_number[VMSC_NR_SLOTS];
-extern uint64_t vmsc_clone_return[VMSC_NR_CLONE_SLOTS], vmsc_clone_number[VMSC_NR_CLONE_SLOTS];
-extern uint64_t vmsc_syscall_return, vmsc_exit_return;
+extern uint64_t vmsc_clone_return[VMSC_NR_CLONE_SLOTS + 1], vmsc_clone_number[VMSC_NR_CLONE_SLOTS];
+extern uint64_t vmsc_wait_return[VMSC_NR_WAIT_SLOTS], vmsc_wait_number[VMSC_NR_WAIT_SLOTS];
+extern uint64_t vmsc_exit_return;
+extern uint64_t vmsc_way; /* the instruction by which sys6() calls */
+extern uint64_t vmsc_door; /* struct door.h */
 extern const uint8_t vmsc_captured[VMSC_NR_CAPTURED]; /* not 0: the gate wants it */
 
 /* Everything captured comes here. Returns what the program shall see in rax. */
 long vmsc_gate(struct vmsc_regs *regs);
+
+/* A wait with a signal mask. 0: to be made in place; otherwise it was made, and its result is in regs->rax. */
+long vmsc_gate_wait(struct vmsc_regs *regs);
 
 #endif
 #endif

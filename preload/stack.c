@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "door.h"
 #include "recorder.h"
 #include "writer.h"
 
@@ -133,6 +134,12 @@ static bool is_ours(uint64_t at)
 	return at >= vmsc_rec.text_start && at < vmsc_rec.text_end;
 }
 
+void vmsc_stack_set_alternate(const stack_t *stack)
+{
+	vmsc_self.alternate_start = (uintptr_t)stack->ss_sp;
+	vmsc_self.alternate_size = stack->ss_flags & SS_DISABLE ? 0 : stack->ss_size;
+}
+
 bool vmsc_stack_is_alternate(uint64_t at)
 {
 	return at - vmsc_self.alternate_start < vmsc_self.alternate_size;
@@ -151,12 +158,15 @@ const struct vmsc_frames *vmsc_stack_take(void)
 	int nr, skip = 0;
 
 	taken.nr = 0;
-	if (!vmsc_rec.options.stacks || vmsc_self.depth != 1 || !has_room() || !prepare_thread())
+	if (!vmsc_rec.options.stacks || vmsc_rec.shares_thread_data || vmsc_self.depth != 1 || !has_room() || !prepare_thread())
 		return &taken;
 	vmsc_self.unwinding = 1;
 	nr = backtrace_of(raw, VMSC_STACK_MAX);
 	vmsc_self.unwinding = 0;
 	while (skip < nr && skip < SKIP_ROOM && is_ours((uintptr_t)raw[skip]))
+		skip++;
+	/* the frame of a trap's handler */
+	if (skip && skip < nr && (uintptr_t)raw[skip] == vmsc_door_restorer())
 		skip++;
 	for (; skip < nr && raw[skip]; skip++)
 		taken.at[taken.nr++] = taken.at[skip];

@@ -3,6 +3,7 @@
 #ifndef VMSC_STACK_H
 #define VMSC_STACK_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@ void vmsc_stack_warm_up(void);
  * until the thread's next call. Not under the lock.
  */
 const struct vmsc_frames *vmsc_stack_take(void);
+
+/* Where handlers of this thread run with little room. */
+void vmsc_stack_set_alternate(const stack_t *stack);
 
 /* Is @at on the signal stack of this thread? */
 bool vmsc_stack_is_alternate(uint64_t at);

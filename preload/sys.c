@@ -145,3 +145,12 @@ uint64_t vmsc_sys_clock(int which)
 		sys3(SYS_clock_gettime, which, (uintptr_t)&now, 0);
 	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+void vmsc_sys_prove_clock(const uint32_t *traps)
+{
+	uint32_t before = *traps;
+
+	vmsc_sys_clock(CLOCK_MONOTONIC);
+	if (*traps != before)
+		vdso_clock = NULL;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* displace.c - see displace.h. */
+#include "displace.h"
+
+#include <string.h>
+
+#include "patch.h"
+#include "recorder.h"
+
+#include "inject.h"
+
+#define JUMP_SIZE  5
+#define MAX_COPIED 24
+#define NR_OPCODES 256
+
+static uint64_t next_byte = 0, end_byte = 0;
+
+/* The instructions that compilers put there: those with one operand in memory or a register. Bytes behind it,
+ * plus one. */
+static const uint8_t operand_and[NR_OPCODES] = {
+	[0x01] = 1, [0x03] = 1, [0x09] = 1, [0x0b] = 1, [0x21] = 1, [0x23] = 1, [0x29] = 1,
+	[0x2b] = 1, [0x31] = 1, [0x33] = 1, [0x63] = 1, [0x85] = 1, [0x89] = 1, [0x8b] = 1,
+	[0x8d] = 1, [0x83] = 2, [0xc6] = 2, [0x81] = 5, [0xc7] = 5,
+};
+
+void vmsc_displace_begin(uint64_t end)
+{
+	next_byte = (end + 15) & ~UINT64_C(15);
+	end_byte = (end + VMSC_PAGE_SIZE - 1) & ~(VMSC_PAGE_SIZE - 1);
+}
+
+uint64_t vmsc_displace_room(size_t size)
+{
+	uint64_t at = next_byte;
+
+	if (!at || at + size > end_byte)
+		return 0;
+	next_byte = (at + size + 15) & ~UINT64_C(15);
+	return at;
+}
+
+/* Length of the operand that begins with @modrm, and whether it is relative to the instruction's address. */
+static size_t operand_length(const unsigned char *modrm, bool *is_relative)
+{
+	unsigned int mode = *modrm >> 6, base = *modrm & 7;
+	size_t length = 1;
+
+	*is_relative = !mode && base == 5;
+	if (mode == 3)
+		return length;
+	if (base == 4) {
+		length++;
+		base = modrm[1] & 7;
+	}
+	if (mode == 2 || (!mode && base == 5))
+		return length + 4;
+	return length + mode;
+}
+
+/* Length of the instruction at @at, 0: not one of those known. @relative: where its relative address is, 0:
+ * none. */
+static size_t instruction_length(const unsigned char *at, size_t *relative)
+{
+	size_t prefix = (*at & 0xf0) == 0x40, behind = operand_and[at[prefix]];
+	bool is_relative;
+	size_t length;
+
+	*relative = 0;
+	if (!behind)
+		return 0;
+	length = prefix + 1 + operand_length(at + prefix + 1, &is_relative);
+	if (is_relative)
+		*relative = length - 4;
+	return length + behind - 1;
+}
+
+bool vmsc_displace_can(const unsigned char *from, const unsigned char *to)
+{
+	size_t relative, length;
+
+	if (to - from > MAX_COPIED)
+		return false;
+	for (; from < to; from += length) {
+		length = instruction_length(from, &relative);
+		if (!length)
+			return false;
+	}
+	return from == to;
+}
+
+/* A distance from @from that shall lead to the same place from @to. */
+static bool move_distance(unsigned char *at, uint64_t from, uint64_t to)
+{
+	int64_t distance;
+	int32_t near;
+
+	memcpy(&near, at, sizeof(near));
+	distance = near + (int64_t)(from - to);
+	near = distance;
+	memcpy(at, &near, sizeof(near));
+	return near == distance;
+}
+
+uint64_t vmsc_displace(const unsigned char *from, const unsigned char *to, const char *target)
+{
+	unsigned char copy[MAX_COPIED + JUMP_SIZE] = {0};
+	size_t size = to - from, relative, length;
+	uint64_t room;
+
+	if (!vmsc_displace_can(from, to))
+		return 0;
+	room = vmsc_displace_room(size + JUMP_SIZE);
+	if (!room)
+		return 0;
+	memcpy(copy, from, size);
+	for (size_t at = 0; at < size; at += length) {
+		length = instruction_length(copy + at, &relative);
+		if (relative && !move_distance(copy + at + relative, (uintptr_t)from, room))
+			return 0;
+	}
+	copy[size] = 0xe9;
+	if (!move_distance(copy + size + 1, (uintptr_t)target, room + size + JUMP_SIZE))
+		return 0;
+	return vmsc_patch_write(room, copy, size + JUMP_SIZE) ? room : 0;
+}

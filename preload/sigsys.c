@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* sigsys.c - see sigsys.h. */
+#include "sigsys.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "door.h"
+#include "finish.h"
+#include "recorder.h"
+#include "sys.h"
+
+#include "inject.h"
+
+#define RESTORER_FLAG 0x04000000 /* SA_RESTORER */
+#define SIGSYS_BIT    (UINT64_C(1) << (SIGSYS - 1))
+#define ALWAYS_OPEN   (UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1))
+#define SET_SIZE      sizeof(uint64_t)
+#define NR_SIGNALS    64
+#define DEFAULT	      0
+#define IGNORED	      1
+#define OWN_FLAGS     (SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER_FLAG)
+
+static struct vmsc_action programs = {.handler = DEFAULT};
+static uint64_t masked_by =
+	0; /* signals whose handlers are to run with SIGSYS blocked, so the program believes */
+static void (*own_handler)(int, siginfo_t *, void *) = NULL;
+
+static long set_action(uint64_t handler, uint64_t flags)
+{
+	const struct vmsc_action action = {
+		.handler = handler,
+		.flags = flags,
+		.restorer = vmsc_door_restorer(),
+		.mask = ~SIGSYS_BIT,
+	};
+
+	return sys6(SYS_rt_sigaction, SIGSYS, (uintptr_t)&action, 0, SET_SIZE, 0, 0);
+}
+
+/* Interrupted calls are begun again where the program's own action would have it so. */
+static long set_own_action(void)
+{
+	bool has_handler = programs.handler != DEFAULT && programs.handler != IGNORED;
+
+	return set_action((uintptr_t)own_handler,
+			  OWN_FLAGS | (has_handler ? programs.flags & SA_RESTART : (uint64_t)SA_RESTART));
+}
+
+static long change_mask(int how, uint64_t mask)
+{
+	return sys6(SYS_rt_sigprocmask, how, (uintptr_t)&mask, 0, SET_SIZE, 0, 0);
+}
+
+static uint64_t current_mask(void)
+{
+	uint64_t mask = 0;
+
+	sys6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (uintptr_t)&mask, SET_SIZE, 0, 0);
+	return mask;
+}
+
+bool vmsc_sigsys_begin(void (*handler)(int, siginfo_t *, void *))
+{
+	own_handler = handler;
+	if (sys6(SYS_rt_sigaction, SIGSYS, 0, (uintptr_t)&programs, SET_SIZE, 0, 0) || set_own_action())
+		return false;
+	vmsc_self.sigsys_blocked = current_mask() & SIGSYS_BIT ? 1 : 0;
+	change_mask(SIG_UNBLOCK, SIGSYS_BIT);
+	return true;
+}
+
+/* A write to memory of the program's that may not be there. */
+static bool poke(uint64_t to, const void *from, size_t size)
+{
+	struct iovec local = {(void *)(uintptr_t)from, size};
+	struct iovec remote = {(void *)(uintptr_t)to, size};
+
+	return sys6(SYS_process_vm_writev, sys_getpid(), (uintptr_t)&local, 1, (uintptr_t)&remote, 1, 0) ==
+	       (long)size;
+}
+
+static bool peek(void *to, uint64_t from, size_t size)
+{
+	return vmsc_sys_peek(to, from, size) == (long)size;
+}
+
+static long own_action(uint64_t wanted, uint64_t old)
+{
+	struct vmsc_action before = programs, after;
+
+	if (wanted && !peek(&after, wanted, sizeof(after)))
+		return -EFAULT;
+	if (wanted) {
+		programs = after;
+		set_own_action();
+	}
+	return old && !poke(old, &before, sizeof(before)) ? -EFAULT : 0;
+}
+
+long vmsc_sigsys_action(const uint64_t args[6])
+{
+	uint64_t signal = args[0], bit = UINT64_C(1) << ((signal - 1) & (NR_SIGNALS - 1));
+	struct vmsc_action action = {.mask = 0};
+	bool was = masked_by & bit, is;
+	long ret;
+
+	if (!vmsc_rec.trapping || vmsc_self.vfork || args[3] != SET_SIZE || !signal || signal > NR_SIGNALS)
+		return sys6(SYS_rt_sigaction, signal, args[1], args[2], args[3], 0, 0);
+	if (signal == SIGSYS)
+		return own_action(args[1], args[2]);
+	if (args[1] && !peek(&action, args[1], sizeof(action)))
+		return -EFAULT;
+	is = action.mask & SIGSYS_BIT;
+	action.mask &= ~SIGSYS_BIT;
+	ret = sys6(SYS_rt_sigaction, signal, args[1] ? (uintptr_t)&action : 0, args[2], SET_SIZE, 0, 0);
+	if (ret)
+		return ret;
+	if (args[1] && is != was)
+		__atomic_fetch_xor(&masked_by, bit, __ATOMIC_RELAXED);
+	if (args[2] && was)
+		((struct vmsc_action *)(uintptr_t)args[2])->mask |= SIGSYS_BIT;
+	return 0;
+}
+
+static uint64_t changed(uint64_t mask, int how, uint64_t by)
+{
+	return how == SIG_BLOCK ? mask | by : how == SIG_UNBLOCK ? mask & ~by : by;
+}
+
+/* What was held back is sent again, as it was. */
+static void release_held(void)
+{
+	if (vmsc_self.sigsys_blocked || !vmsc_self.sigsys_held)
+		return;
+	vmsc_self.sigsys_held = 0;
+	sys6(SYS_rt_tgsigqueueinfo, sys_getpid(), sys_gettid(), SIGSYS, (uintptr_t)vmsc_self.sigsys_info, 0,
+	     0);
+}
+
+long vmsc_sigsys_mask(const uint64_t args[6], ucontext_t *context)
+{
+	uint64_t set = 0, old = 0, virtual = vmsc_self.sigsys_blocked ? SIGSYS_BIT : 0;
+	uint64_t *trapped = context ? (void *)&context->uc_sigmask : NULL;
+	int how = args[0];
+	long ret;
+
+	if (!vmsc_rec.trapping || vmsc_self.vfork || args[3] != SET_SIZE)
+		return sys6(SYS_rt_sigprocmask, how, args[1], args[2], args[3], 0, 0);
+	if (args[1] && !peek(&set, args[1], sizeof(set)))
+		return -EFAULT;
+	if (args[1] && (how < SIG_BLOCK || how > SIG_SETMASK))
+		return -EINVAL;
+	if (trapped) {
+		old = *trapped;
+		if (args[1])
+			*trapped = changed(old, how, set) & ~(SIGSYS_BIT | ALWAYS_OPEN);
+		ret = 0;
+	} else {
+		uint64_t open = set & ~SIGSYS_BIT;
+
+		ret = sys6(SYS_rt_sigprocmask, how, args[1] ? (uintptr_t)&open : 0, args[2], SET_SIZE, 0, 0);
+	}
+	if (ret)
+		return ret;
+	if (args[1])
+		vmsc_self.sigsys_blocked = changed(virtual, how, set) & SIGSYS_BIT ? 1 : 0;
+	old |= virtual;
+	if (args[2] && trapped && !poke(args[2], &old, sizeof(old)))
+		ret = -EFAULT;
+	else if (args[2] && !trapped)
+		*(uint64_t *)(uintptr_t)args[2] |= virtual;
+	release_held();
+	return ret;
+}
+
+long vmsc_sigsys_pending(const uint64_t args[6])
+{
+	long ret = sys6(SYS_rt_sigpending, args[0], args[1], 0, 0, 0, 0);
+
+	if (!ret && args[1] == SET_SIZE && vmsc_self.sigsys_held)
+		*(uint64_t *)(uintptr_t)args[0] |= SIGSYS_BIT;
+	return ret;
+}
+
+int vmsc_sigsys_wait_argument(uint32_t nr, bool *by_structure)
+{
+	*by_structure = nr == SYS_pselect6 || nr == 333 /* io_pgetevents */;
+	switch (nr) {
+	case SYS_rt_sigsuspend:
+		return 0;
+	case SYS_ppoll:
+		return 3;
+	case SYS_epoll_pwait:
+	case 441: /* epoll_pwait2 */
+		return 4;
+	case SYS_pselect6:
+	case 333:
+		return 5;
+	}
+	return -1;
+}
+
+bool vmsc_sigsys_edit_wait(uint32_t nr, uint64_t args[6], uint64_t *copy)
+{
+	bool by_structure;
+	int which = vmsc_sigsys_wait_argument(nr, &by_structure);
+	uint64_t at;
+
+	if (which < 0 || !vmsc_rec.trapping || vmsc_self.vfork || !args[which])
+		return false;
+	at = args[which];
+	if (by_structure) {
+		if (!peek(copy + 1, at, 2 * sizeof(*copy)) || !copy[1] || copy[2] != SET_SIZE)
+			return false;
+		at = copy[1];
+	}
+	if (!peek(copy, at, sizeof(*copy)) || !(*copy & SIGSYS_BIT))
+		return false;
+	*copy &= ~SIGSYS_BIT;
+	copy[1] = (uintptr_t)copy;
+	args[which] = by_structure ? (uintptr_t)(copy + 1) : (uintptr_t)copy;
+	return true;
+}
+
+/* As the kernel would: the end of the process. */
+static void end_by_default(void)
+{
+	const uint64_t args[6] = {sys_getpid(), sys_gettid(), SIGSYS};
+
+	vmsc_rec.trapping = false;
+	vmsc_door_disarm();
+	set_action(DEFAULT, RESTORER_FLAG);
+	change_mask(SIG_UNBLOCK, SIGSYS_BIT);
+	vmsc_finish_kill(SYS_tgkill, args);
+}
+
+void vmsc_sigsys_deliver(int signal, siginfo_t *info, ucontext_t *context)
+{
+	struct vmsc_action action = programs;
+	uint64_t mask;
+
+	memcpy(&mask, &context->uc_sigmask, sizeof(mask));
+	if (vmsc_self.sigsys_blocked && info->si_code <= 0) {
+		memcpy(vmsc_self.sigsys_info, info, sizeof(vmsc_self.sigsys_info));
+		vmsc_self.sigsys_held = 1;
+		return;
+	}
+	if (action.handler == IGNORED)
+		return;
+	if (action.handler == DEFAULT) {
+		end_by_default();
+		return;
+	}
+	if (action.flags & SA_RESETHAND)
+		programs.handler = DEFAULT;
+	change_mask(SIG_SETMASK, (mask | action.mask) & ~SIGSYS_BIT);
+	((void (*)(int, siginfo_t *, void *))(uintptr_t)action.handler)(signal, info, context);
+}
+
+void vmsc_sigsys_before_exec(void)
+{
+	if (!vmsc_rec.trapping)
+		return;
+	if (programs.handler == IGNORED)
+		set_action(IGNORED, RESTORER_FLAG);
+	if (vmsc_self.sigsys_blocked)
+		change_mask(SIG_BLOCK, SIGSYS_BIT);
+}
+
+void vmsc_sigsys_after_exec(void)
+{
+	if (!vmsc_rec.trapping)
+		return;
+	if (programs.handler == IGNORED)
+		set_own_action();
+	if (vmsc_self.sigsys_blocked)
+		change_mask(SIG_UNBLOCK, SIGSYS_BIT);
+}

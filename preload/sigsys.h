@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sigsys.h - SIGSYS belongs to us while calls trap: it is never blocked, and its handler is ours. The program
+ * sees what it would see without us: its own action, its own masks with SIGSYS in them, its own handler
+ * called.
+ */
+#ifndef VMSC_SIGSYS_H
+#define VMSC_SIGSYS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+/* The kernel's struct sigaction and its set of signals. */
+struct vmsc_action {
+	uint64_t handler, flags, restorer, mask;
+};
+
+/* Installs our handler, after what was there has been taken for the program's. */
+bool vmsc_sigsys_begin(void (*handler)(int, siginfo_t *, void *));
+
+/* The program's rt_sigaction, rt_sigprocmask (also from a trap, whose mask is in @context) and rt_sigpending.
+ */
+long vmsc_sigsys_action(const uint64_t args[6]);
+long vmsc_sigsys_mask(const uint64_t args[6], ucontext_t *context);
+long vmsc_sigsys_pending(const uint64_t args[6]);
+
+/*
+ * Which of the arguments of call @nr points to a mask to wait with, and whether by way of a structure
+ * (pselect6); -1: none.
+ * @size: the number of the argument with its size.
+ */
+int vmsc_sigsys_wait_argument(uint32_t nr, bool *by_structure);
+
+/*
+ * Does this waiting call want to block SIGSYS? Then @copy is such a mask without it, and args[] is changed to
+ * point there.
+ * @copy has room for four words.
+ */
+bool vmsc_sigsys_edit_wait(uint32_t nr, uint64_t args[6], uint64_t *copy);
+
+/* A SIGSYS that is no trap of ours. */
+void vmsc_sigsys_deliver(int signal, siginfo_t *info, ucontext_t *context);
+
+/* An exec takes over which signals are ignored and blocked: as the program believes them to be. And back,
+ * when it failed. */
+void vmsc_sigsys_before_exec(void);
+void vmsc_sigsys_after_exec(void);
+
+#endif
