@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""What vmascope costs, as ratios measured in one run: native beside traced, interleaved, medians.
+
+    run.py BUILD [--rounds=N] [--quick] [SECTION…]      sections: calls programs start peers model scale replay bytes
+
+BUILD is a build folder of the preset release. Prints Markdown, the text of docs/performance.md's tables.
+"""
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.path.abspath(sys.argv[1])
+VMASCOPE = os.path.join(BUILD, "bin/vmascope")
+CALLS = os.path.join(BUILD, "tests/bench/calls")
+STEP = os.path.join(BUILD, "tests/bench/step")
+WORDS = [word for word in sys.argv[2:] if not word.startswith("--")]
+QUICK = "--quick" in sys.argv
+ROUNDS = next((int(word[9:]) for word in sys.argv if word.startswith("--rounds=")), 1 if QUICK else 5)
+SCALE = 10 if QUICK else 1
+# Traces go to memory: what is measured is vmascope, not a disk.
+FOLDER = tempfile.mkdtemp(prefix="vmascope-bench-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+
+
+def record(*options):
+    return [VMASCOPE, "record", *options, "-o", os.path.join(FOLDER, "%p.vmt"), "--"]
+
+
+MODES = {
+    "native": [],
+    "recorded": record(),
+    "--stacks=off": record("--stacks=off"),
+    "--check=off": record("--check=off"),
+    "--check=call": record("--check=call"),
+}
+
+
+def clean():
+    for name in os.listdir(FOLDER):
+        path = os.path.join(FOLDER, name)
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+
+
+def run(before, command):
+    """The last number that the command prints, or None when it can't run."""
+    done = subprocess.run([*before, *command], capture_output=True, check=False, cwd=FOLDER)
+    clean()
+    numbers = re.findall(r"^([0-9.]+)$", done.stdout.decode(errors="replace"), re.M)
+    return float(numbers[-1]) if numbers and not done.returncode else None
+
+
+def seconds(before, command):
+    begin = time.monotonic()
+    done = subprocess.run([*before, *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, check=False, cwd=FOLDER)
+    taken = time.monotonic() - begin
+    clean()
+    return None if done.returncode else taken
+
+
+def interleaved(modes, measure):
+    """Medians of @measure(mode) by mode's name; None for what does not run."""
+    found = {name: [] for name in modes}
+    for _ in range(ROUNDS):
+        for name, before in modes.items():
+            if None not in found[name]:
+                found[name].append(measure(before))
+    return {name: None if not values or None in values else statistics.median(values) for name, values in found.items()}
+
+
+def ratio(value, native):
+    return "-" if value is None or not native else "%.2f" % (value / native)
+
+
+def row(*cells):
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def head(title, *cells):
+    print("\n## %s\n" % title)
+    row(*cells)
+    row(*["---"] * len(cells))
+
+
+def section_calls():
+    head("One call, 20 frames deep", "what", "native, ns", *("%s / native" % name for name in MODES if name != "native"))
+    for what, count in (("pair", 200000), ("protect", 100000), ("brk", 100000), ("touch", 100000), ("getppid", 1000000),
+                        ("read", 1000000), ("futex", 1000000)):
+        command = [CALLS, what, "--count=%d" % (count // SCALE)]
+        found = interleaved(MODES, lambda before, command=command: run(before, command))
+        row(what, "%.0f" % found["native"], *(ratio(found[name], found["native"]) for name in MODES if name != "native"))
+
+
+def programs():
+    source = os.path.join(FOLDER, "hello.c")
+    text = "#include <stdio.h>\n#include <stdlib.h>\nint main(void) { printf(\"%d\\n\", rand()); return 0; }\n"
+    loop = "import hashlib,json\nd=b''\nfor i in range(60000): d=hashlib.sha256(d).digest(); json.dumps({'a':[i]*9})"
+    rows = "create table t(a,b);with recursive n(i) as (select 1 union all select i+1 from n where i<300000) " \
+           "insert into t select i,hex(randomblob(8)) from n;select count(distinct b) from t;"
+    yield "python3, 0.5 s of work", ["/usr/bin/python3", "-c", loop], None
+    yield "sqlite3, 300,000 rows", ["/usr/bin/sqlite3", ":memory:", rows], None
+    yield "gcc -O2, one file", ["/usr/bin/gcc", "-O2", "-o", "/dev/null", source], (source, text)
+
+
+def section_programs():
+    modes = {name: MODES[name] for name in ("native", "recorded", "--check=call")}
+    head("Programs", "program", "native, s", "recorded / native", "--check=call / native")
+    for name, command, file in programs():
+        if not os.access(command[0], os.X_OK):
+            continue
+
+        def measure(before, command=command, file=file):
+            if file:
+                with open(file[0], "w", encoding="ascii") as out:
+                    out.write(file[1])
+            return seconds(before, command)
+        found = interleaved(modes, measure)
+        row(name, "%.3f" % found["native"], ratio(found["recorded"], found["native"]),
+            ratio(found["--check=call"], found["native"]))
+
+
+def section_start():
+    """Many times true: one alone is too short."""
+    times = 40 // SCALE + 1
+    modes = {"native": [], "recorded": record(), "recorded, bare": ["env", "LD_PRELOAD=%s/lib/vmascope/libvmascope.so" % BUILD],
+             "strace": ["strace", "-f", "-o", "/dev/null"]}
+
+    def measure(before):
+        begin = time.monotonic()
+        for _ in range(times):
+            if seconds(before, ["/bin/true"]) is None:
+                return None
+        return (time.monotonic() - begin) / times
+    found = interleaved(modes, measure)
+    head("Start and end: `true`", "", "ms", "more than native, ms")
+    for name, value in found.items():
+        row(name, "-" if value is None else "%.2f" % (value * 1e3),
+            "-" if value is None else "%.2f" % ((value - found["native"]) * 1e3))
+
+
+def section_peers():
+    events = "mmap,munmap"
+    peers = {
+        "native": ([], 200000),
+        "vmascope record": (record(), 200000),
+        "vmascope record --check=call": (record("--check=call"), 50000),
+        "perf record -g (tracepoints)": (["perf", "record", "-q", "-o", "p.data", "-g", "-e",
+                                          "syscalls:sys_enter_mmap,syscalls:sys_enter_munmap"], 20000),
+        "perf trace": (["perf", "trace", "-o", "p.txt", "-e", events], 20000),
+        "bpftrace, counting stacks": (["bpftrace", "-o", "b.txt", "-e",
+                                       "tracepoint:syscalls:sys_enter_mmap,tracepoint:syscalls:sys_enter_munmap "
+                                       "{ @[ustack] = count(); }", "-c"], 20000),
+        "strace --seccomp-bpf": (["strace", "-f", "--seccomp-bpf", "-o", "s.txt", "-e", "trace=" + events], 10000),
+        "strace": (["strace", "-f", "-o", "s.txt", "-e", "trace=" + events], 10000),
+        "strace -k (stacks)": (["strace", "-f", "-k", "-o", "s.txt", "-e", "trace=" + events], 200),
+        "ltrace": (["ltrace", "-o", "l.txt"], 1000),
+        "uftrace": (["uftrace", "record", "-d", "uf", "--force", "--no-libcall"], 10000),
+        "rr": (["rr", "record", "-o", "rr"], 10000),
+        "valgrind --tool=none": (["valgrind", "--tool=none", "-q"], 20000),
+    }
+
+    def measure(name):
+        before, count = peers[name]
+        command = [CALLS, "pair", "--count=%d" % max(count // SCALE, 100)]
+        if before and not shutil.which(before[0]):
+            return None
+        return run(before, [" ".join(command)] if "bpftrace" in name else command)
+    found = interleaved({name: name for name in peers}, measure)
+    ours = found["vmascope record"] - found["native"]
+    head("Peers: a pair of mmap and munmap, 20 frames deep", "tool", "µs a pair", "/ native", "added, as a multiple of vmascope's")
+    for name, value in found.items():
+        if value is None:
+            row(name, "not here, or does not run", "", "")
+        else:
+            added = "" if name == "native" else "%.1f" % ((value - found["native"]) / ours)
+            row(name, "%.1f" % (value / 1e3), ratio(value, found["native"]), added)
+
+
+def section_model():
+    limit = int(open("/proc/sys/vm/max_map_count", encoding="ascii").read())
+    head("One step of the model against the kernel's own time: mmap and munmap among N VMAs", "N", "kernel, ns", "model, ns",
+         "model / kernel")
+    for vmas in (100, 1000, 10000, 60000, 1000000):
+        kernel = [CALLS, "pair", "--depth=0", "--count=%d" % (100000 // SCALE), "--vmas=%d" % vmas]
+        model = [STEP, "--count=%d" % (300000 // SCALE), "--vmas=%d" % vmas]
+        modes = {"model": model} if vmas + 1000 > limit else {"kernel": kernel, "model": model}
+        found = interleaved(modes, lambda command: run([], command))
+        row(vmas, "%.0f" % found["kernel"] if found.get("kernel") else "over max_map_count", "%.0f" % found["model"],
+            ratio(found["model"], found.get("kernel")))
+
+
+def section_scale():
+    head("How the cost grows: mmap and munmap, recorded / native", "", "native, ns", "recorded", "--check=call")
+    grid = [("VMAs %d" % n, ["--vmas=%d" % n]) for n in (100, 1000, 10000, 60000)] + \
+           [("threads %d" % n, ["--threads=%d" % n]) for n in (1, 2, 8, 64)] + \
+           [("frames %d" % n, ["--depth=%d" % n]) for n in (1, 20, 50, 100, 200)]
+    modes = {name: MODES[name] for name in ("native", "recorded", "--check=call")}
+    for name, options in grid:
+        count = 30000 // SCALE // (8 if "64" in name else 1)
+        command = [CALLS, "pair", "--count=%d" % count, *options]
+        found = interleaved(modes, lambda before, command=command: run(before, command))
+        row(name, "%.0f" % found["native"], ratio(found["recorded"], found["native"]),
+            ratio(found["--check=call"], found["native"]))
+
+
+def keep_trace(count, *options):
+    trace = os.path.join(FOLDER, "kept.vmt")
+    subprocess.run([VMASCOPE, "record", "-o", trace, "--", CALLS, "pair", "--count=%d" % count, *options],
+                   stdout=subprocess.DEVNULL, check=True)
+    return trace
+
+
+def section_replay():
+    head("Afterwards: `check` of a trace", "calls", "VMAs", "calls a second", "`report`, s")
+    for pairs, vmas in ((500000 // SCALE, 100), (500000 // SCALE, 1000), (500000 // SCALE, 60000)):
+        trace = keep_trace(pairs, "--vmas=%d" % vmas)
+        times, reports = [], []
+        for _ in range(ROUNDS):
+            for command, into in (("check", times), ("report", reports)):
+                begin = time.monotonic()
+                subprocess.run([VMASCOPE, command, trace], stdout=subprocess.DEVNULL, check=True)
+                into.append(time.monotonic() - begin)
+        done = subprocess.run([VMASCOPE, "check", "--json", trace], capture_output=True, check=True)
+        calls = json.loads(done.stdout)["capture"]["calls"]
+        row(calls, vmas, "%.2f million" % (calls / statistics.median(times) / 1e6), "%.2f" % statistics.median(reports))
+        clean()
+
+
+def section_bytes():
+    head("Bytes of trace a call, stacks included, steady state", "", "bytes")
+    few, many = 20000, 120000
+    sizes = []
+    for pairs in (few, many):
+        trace = keep_trace(pairs)
+        size = os.path.getsize(trace)
+        packed = None
+        if shutil.which("zstd"):
+            subprocess.run(["zstd", "-q", "-3", "-f", trace, "-o", trace + ".zst"], check=True)
+            packed = os.path.getsize(trace + ".zst")
+        sizes.append((size, packed))
+        clean()
+    calls = 2 * (many - few) * 1.01
+    row("as written", "%.1f" % ((sizes[1][0] - sizes[0][0]) / calls))
+    if sizes[0][1]:
+        row("after zstd -3", "%.1f" % ((sizes[1][1] - sizes[0][1]) / calls))
+
+
+def main():
+    sections = {name[8:]: function for name, function in globals().items() if name.startswith("section_")}
+    try:
+        for name in WORDS or sections:
+            sections[name]()
+    finally:
+        shutil.rmtree(FOLDER)
+
+
+main()
