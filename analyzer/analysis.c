@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "say.h"
+#include "story.h"
 #include "table.h"
 
 #define BLAMED_MAX 1000 /* differences for which the calls are searched */
@@ -221,6 +222,15 @@ static void note_look(struct vmsc_analysis *analysis, const struct vmsc_record *
 	}
 }
 
+static void follow_stories(struct vmsc_analysis *analysis, const struct vmsc_record *record)
+{
+	size_t i;
+
+	for (i = 0; i < analysis->nr_stories; i++)
+		vmsc_story_follow(&analysis->stories[i], record, vmsc_replay_mm(analysis->replay),
+				  analysis->nr_calls);
+}
+
 static void walk(struct vmsc_analysis *analysis, struct vmsc_input *input)
 {
 	const struct vmsc_record *record;
@@ -234,6 +244,7 @@ static void walk(struct vmsc_analysis *analysis, struct vmsc_input *input)
 			vmsc_out_of_memory();
 		if (analysis->with_history)
 			note_look(analysis, record);
+		follow_stories(analysis, record);
 	}
 	gather_vmas(analysis);
 	vmsc_replay_finish(analysis->replay, vmsc_analysis_ended(analysis));
@@ -276,9 +287,17 @@ void vmsc_analysis_run(struct vmsc_analysis *analysis, struct vmsc_input *input,
 void vmsc_analysis_run_with_history(struct vmsc_analysis *analysis, struct vmsc_input *input,
 				    uint64_t stop_after)
 {
+	vmsc_analysis_run_with_stories(analysis, input, stop_after, NULL, 0);
+}
+
+void vmsc_analysis_run_with_stories(struct vmsc_analysis *analysis, struct vmsc_input *input,
+				    uint64_t stop_after, struct vmsc_story *stories, size_t nr)
+{
 	memset(analysis, 0, sizeof(*analysis));
 	analysis->stop_after = stop_after;
 	analysis->with_history = true;
+	analysis->stories = stories;
+	analysis->nr_stories = nr;
 	run(analysis, input, NULL);
 }
 

@@ -45,6 +45,8 @@ struct vmsc_final_vma {
 	uint64_t apart_bits;
 };
 
+struct vmsc_story;
+
 struct vmsc_analysis {
 	const struct vmsc_trace_header *header;
 	struct vmsc_bytes strings[VMSC_STRING_PROBLEM];
@@ -61,6 +63,8 @@ struct vmsc_analysis {
 	struct vmsc_origins *origins;
 	struct vmsc_history history; /* with_history */
 	bool with_history;
+	struct vmsc_story *stories; /* that are followed */
+	size_t nr_stories;
 	uint64_t stop_after;	       /* this call the walk ends */
 	uint64_t look_start, look_end; /* of the snapshot that is being read */
 
@@ -88,6 +92,9 @@ void vmsc_analysis_run(struct vmsc_analysis *analysis, struct vmsc_input *input,
 /* The same with the history, up to call @stop_after (UINT64_MAX: all): the VMAs are those of that moment. */
 void vmsc_analysis_run_with_history(struct vmsc_analysis *analysis, struct vmsc_input *input,
 				    uint64_t stop_after);
+/* The same, and the stories of @nr addresses. */
+void vmsc_analysis_run_with_stories(struct vmsc_analysis *analysis, struct vmsc_input *input,
+				    uint64_t stop_after, struct vmsc_story *stories, size_t nr);
 void vmsc_analysis_free(struct vmsc_analysis *analysis);
 
 enum vmsc_verdict vmsc_analysis_verdict(const struct vmsc_analysis *analysis);

@@ -22,6 +22,7 @@ int vmsc_kernel_main(int argc, char **argv);
 int vmsc_record_main(int argc, char **argv);
 int vmsc_replay_main(int argc, char **argv);
 int vmsc_report_main(int argc, char **argv);
+int vmsc_why_main(int argc, char **argv);
 int vmsc_write_report_main(int argc, char **argv);
 
 /* Prints the help of the command that runs now on stdout. Returns VMSC_EXIT_GOOD. */

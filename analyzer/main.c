@@ -31,6 +31,12 @@ static const struct vmsc_command commands[] = {
 	 vmsc_check_main},
 	{"report", "TRACE… [--json]", "what a person wants to know of a trace, biggest cost first",
 	 "  --json               the report as JSON, one after the other\n", vmsc_report_main},
+	{"why", "TRACE ADDR [ADDR2] [--at=CALL] [--json]",
+	 "what happened to the memory at an address, and why its VMA and its neighbours are not one",
+	 "  --at=CALL            as it was after that call (default: at the end, or before it was unmapped)\n"
+	 "  --json               as JSON\n"
+	 "With ADDR2: why the VMAs at the two addresses are not one.\n",
+	 vmsc_why_main},
 	{"replay", "TRACE [--kernel=6.1,6.12,…]",
 	 "the same calls under the rules of other kernels, side by side",
 	 "  --kernel=LIST        releases with commas between (default 6.1,6.6,6.12,6.18,7.0)\n",

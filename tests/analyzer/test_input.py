@@ -90,7 +90,7 @@ class Usage(Case):
         self.assertEqual(run().returncode, 2)
 
     def test_unknown_command(self):
-        for name in ("why", "diff", "conform", "fuzz", "nonsense"):
+        for name in ("nonsense", "wh", ""):
             done = run(name)
             self.assertEqual(done.returncode, 2)
             self.one_line(done, "unknown command")
