@@ -38,7 +38,7 @@ static bool read_touch(struct vmsc_line_reader *reader, const json_t *line)
 	struct vmsc_touch_record touch = {.head = {.type = VMSC_RECORD_TOUCH}};
 	uint64_t length = VMSC_PAGE_SIZE, done;
 
-	if (!vmsc_line_keys(reader, line, "touch len write"))
+	if (!vmsc_line_keys(reader, line, "touch len write force result"))
 		return false;
 	if (!vmsc_json_get_u64(json_object_get(line, "touch"), &touch.addr) ||
 	    !vmsc_field_u64(line, "len", TOUCH_MAX_PAGES * VMSC_PAGE_SIZE, &length))

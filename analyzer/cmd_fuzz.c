@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vmascope fuzz: random sequences of calls by the running kernel and on the model.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "fuzz.h"
+#include "rules.h"
+#include "say.h"
+#include "script.h"
+#include "vmascope/replay.h"
+
+struct hunt {
+	uint64_t seed, calls, most; /* differences before it ends */
+	bool shrink;
+	const char *out; /* NULL: stdout */
+	vmsc_rules_t rules;
+	struct vmsc_files files;
+	/* what came of it */
+	uint64_t done, differing, failed, asked, predicted, undetermined;
+};
+
+static void fill_script(struct vmsc_script *script, const struct vmsc_run *run, uint64_t mmap_base)
+{
+	vmsc_script_init(script);
+	script->limits = run->config.limits;
+	script->mmap_base = mmap_base;
+	script->start_brk = run->config.start_brk;
+	script->brk = run->config.brk;
+	script->files = *run->config.files;
+	for (size_t i = 0; i < run->nr; i++)
+		vmsc_script_add(script, &run->steps[i]);
+}
+
+static FILE *open_out(const struct hunt *hunt, const char *end)
+{
+	char *path;
+	FILE *out;
+
+	if (!hunt->out)
+		return stdout;
+	path = vmsc_format("%s-%" PRIu64 "%s", hunt->out, hunt->seed, end);
+	out = fopen(path, "we");
+	if (!out)
+		vmsc_complain("%s: can't write: %s", path, strerror(errno));
+	else
+		printf("written: %s\n", path);
+	free(path);
+	return out;
+}
+
+static void close_out(FILE *out)
+{
+	if (out && out != stdout)
+		fclose(out);
+}
+
+static void print_difference(const struct hunt *hunt, const struct vmsc_run *run, uint64_t mmap_base)
+{
+	char *text = vmsc_step_to_text(&run->steps[run->nr - 1]);
+	struct vmsc_script script;
+	FILE *out;
+
+	printf("seed %" PRIu64 ": %s after %zu steps, at %s: %s%s\n", hunt->seed,
+	       run->verdict == VMSC_TRIAL_DIFFERS ? "differs" : "failed", run->nr, text, run->why,
+	       run->config.told ? " (told the results)" : "");
+	free(text);
+	out = open_out(hunt, ".jsonl");
+	if (out) {
+		fill_script(&script, run, mmap_base);
+		vmsc_script_write(&script, out);
+		vmsc_script_free(&script);
+	}
+	close_out(out);
+	out = open_out(hunt, ".c");
+	if (out)
+		vmsc_run_write_program(run, out);
+	close_out(out);
+	fflush(stdout);
+}
+
+static void begin_run(const struct hunt *hunt, struct vmsc_fuzz *fuzz, struct vmsc_run *run)
+{
+	struct vmsc_trial_config *config = &run->config;
+
+	vmsc_trial_limits(&config->limits);
+	config->limits.ipc_lock = config->limits.ipc_lock && hunt->seed % 3;
+	config->rules = hunt->rules;
+	config->files = &hunt->files;
+	config->start_brk = config->brk = VMSC_FUZZ_BASE;
+	config->told = hunt->seed % 2;
+	run->nr = 20 + hunt->seed * 37 % (VMSC_FUZZ_STEPS - 20);
+	*fuzz = (struct vmsc_fuzz){.files = &hunt->files, .rules = hunt->rules, .limits = config->limits};
+	vmsc_fuzz_begin(fuzz, hunt->seed);
+}
+
+static void one_seed(struct hunt *hunt, struct vmsc_run *run, struct vmsc_trial *trial)
+{
+	struct vmsc_fuzz fuzz;
+
+	begin_run(hunt, &fuzz, run);
+	vmsc_run_do(run, &fuzz, trial);
+	hunt->done += run->nr;
+	hunt->asked += trial->addresses_asked;
+	hunt->predicted += trial->addresses_predicted;
+	hunt->undetermined += trial->undetermined;
+	if (run->verdict == VMSC_TRIAL_SAME || run->verdict == VMSC_TRIAL_UNKNOWN)
+		return;
+	if (run->nr && hunt->shrink)
+		vmsc_run_shrink(run, trial);
+	hunt->differing += run->verdict == VMSC_TRIAL_DIFFERS;
+	hunt->failed += run->verdict == VMSC_TRIAL_FAILED;
+	if (run->nr)
+		print_difference(hunt, run, trial->processes[0].puppet.mmap_base);
+	else
+		vmsc_complain("fuzz: %s", run->why);
+}
+
+static int run_hunt(struct hunt *hunt)
+{
+	struct vmsc_run *run = vmsc_alloc(sizeof(*run));
+	struct vmsc_trial *trial = vmsc_alloc(sizeof(*trial));
+	uint64_t first = hunt->seed;
+
+	memset(run, 0, sizeof(*run));
+	for (; hunt->done < hunt->calls && hunt->differing + hunt->failed < hunt->most; hunt->seed++) {
+		one_seed(hunt, run, trial);
+		if (!run->nr)
+			break; /* no process can be made */
+	}
+	printf("fuzz: seeds %" PRIu64 " to %" PRIu64 ", %" PRIu64 " steps, %" PRIu64
+	       " differences; of %" PRIu64 " addresses %" PRIu64 " predicted, %" PRIu64 " undetermined\n",
+	       first, hunt->seed - 1, hunt->done, hunt->differing, hunt->asked, hunt->predicted,
+	       hunt->undetermined);
+	free(run);
+	free(trial);
+	if (hunt->differing)
+		return VMSC_EXIT_DIFFERS;
+	return hunt->failed || !hunt->done ? VMSC_EXIT_TROUBLE : VMSC_EXIT_GOOD;
+}
+
+static bool take_number(const char *text, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end && !errno)
+		return true;
+	vmsc_usage(0, "%s is no number", text);
+	return false;
+}
+
+static bool take_option(struct hunt *hunt, int option)
+{
+	size_t unknown = 0;
+
+	switch (option) {
+	case 's':
+		return take_number(optarg, &hunt->seed);
+	case 'c':
+		return take_number(optarg, &hunt->calls);
+	case 'm':
+		return take_number(optarg, &hunt->most);
+	case 'S':
+		hunt->shrink = true;
+		return true;
+	case 'o':
+		hunt->out = optarg;
+		return true;
+	case 'r':
+		hunt->rules = vmsc_rules_of_names(optarg, strlen(optarg), &unknown);
+		if (unknown)
+			vmsc_usage(0, "--rules names a rule that is not known");
+		return !unknown;
+	default:
+		return false;
+	}
+}
+
+int vmsc_fuzz_main(int argc, char **argv)
+{
+	static const struct option options[] = {{"seed", required_argument, NULL, 's'},
+						{"calls", required_argument, NULL, 'c'},
+						{"most", required_argument, NULL, 'm'},
+						{"shrink", no_argument, NULL, 'S'},
+						{"rules", required_argument, NULL, 'r'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
+	static struct hunt hunt = {.seed = 1, .calls = 10000, .most = 5};
+	const char *why;
+	int option, status;
+
+	while ((option = vmsc_next_option(argc, argv, "ho:", options)) != -1) {
+		if (option == 'h')
+			return vmsc_help();
+		if (!take_option(&hunt, option))
+			return VMSC_EXIT_TROUBLE;
+	}
+	if (optind != argc)
+		return vmsc_usage(VMSC_EXIT_TROUBLE, "takes no %s", argv[optind]);
+	if (!hunt.rules)
+		hunt.rules = vmsc_rules_of_this_kernel();
+	vmsc_files_standard(&hunt.files);
+	if (!vmsc_files_open(&hunt.files, &why)) {
+		vmsc_complain("fuzz: %s", why);
+		return VMSC_EXIT_TROUBLE;
+	}
+	status = run_hunt(&hunt);
+	vmsc_files_close(&hunt.files);
+	return vmsc_finish_output(status);
+}

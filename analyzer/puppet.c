@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process begins as a program that is stopped before its first instruction; its address space is then
+ * emptied by calls of its own.
+ */
+#include "puppet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+
+/* What runs in the puppet. Each piece ends with int3, which brings us back. */
+enum { CODE_CALL = 0, CODE_WRITE = 3, CODE_READ = 7, CODE_STRIPE = 10 };
+
+static const unsigned char code[] = {
+	0x0f, 0x05, 0xcc,				/* syscall */
+	0xc6, 0x07, 0x01, 0xcc,				/* movb $1, (%rdi) */
+	0x8a, 0x07, 0xcc,				/* mov (%rdi), %al */
+	0xb8, 0x0a, 0x00, 0x00, 0x00,			/* again: mov $SYS_mprotect, %eax */
+	0x0f, 0x05,					/* syscall */
+	0x48, 0x81, 0xc7, 0x00, 0x20, 0x00, 0x00,	/* add $0x2000, %rdi */
+	0x48, 0xff, 0xcb, 0x75, 0xed, 0xcc, 0x90, 0x90, /* dec %rbx; jnz again */
+};
+
+static void set_args(struct user_regs_struct *regs, const uint64_t *args)
+{
+	regs->rdi = args[0];
+	regs->rsi = args[1];
+	regs->rdx = args[2];
+	regs->r10 = args[3];
+	regs->r8 = args[4];
+	regs->r9 = args[5];
+}
+
+/* Lets @tid run to its next stop that is for us. The signal of the stop, 0: it is gone. */
+static int run(struct vmsc_puppet *puppet, pid_t tid)
+{
+	int status, sig;
+
+	do {
+		if (ptrace(PTRACE_CONT, tid, NULL, NULL) || waitpid(tid, &status, __WALL) != tid ||
+		    !WIFSTOPPED(status)) {
+			puppet->dead = true;
+			return 0;
+		}
+		sig = WSTOPSIG(status);
+	} while (sig != SIGTRAP && sig != SIGSEGV && sig != SIGBUS);
+	return sig;
+}
+
+/* Runs the piece of code at @rip. The signal that ended it. */
+static int execute(struct vmsc_puppet *puppet, pid_t tid, uint64_t rip, uint64_t nr, uint64_t rbx,
+		   const uint64_t *args, int64_t *result)
+{
+	struct user_regs_struct regs;
+	int sig;
+
+	if (puppet->dead || ptrace(PTRACE_GETREGS, tid, NULL, &regs)) {
+		puppet->dead = true;
+		return 0;
+	}
+	set_args(&regs, args);
+	regs.rip = rip;
+	regs.rax = nr;
+	regs.rbx = rbx;
+	regs.orig_rax = (unsigned long long)-1;
+	if (ptrace(PTRACE_SETREGS, tid, NULL, &regs))
+		puppet->dead = true;
+	sig = puppet->dead ? 0 : run(puppet, tid);
+	if (!sig || ptrace(PTRACE_GETREGS, tid, NULL, &regs))
+		return 0;
+	*result = (int64_t)regs.rax;
+	return sig;
+}
+
+int64_t vmsc_puppet_call(struct vmsc_puppet *puppet, unsigned int thread, uint64_t nr, const uint64_t *args)
+{
+	pid_t tid = thread < VMSC_PUPPET_THREADS ? puppet->threads[thread] : 0;
+	int64_t result = -EFAULT;
+
+	if (execute(puppet, tid ? tid : puppet->pid, VMSC_PUPPET_STUB + CODE_CALL, nr, 0, args, &result) ==
+	    SIGTRAP)
+		return result;
+	puppet->dead = true;
+	return -EFAULT;
+}
+
+int64_t vmsc_puppet_touch(struct vmsc_puppet *puppet, uint64_t addr, bool write)
+{
+	const uint64_t args[6] = {addr};
+	int64_t result;
+	int sig = execute(puppet, puppet->pid, VMSC_PUPPET_STUB + (write ? CODE_WRITE : CODE_READ), 0, 0,
+			  args, &result);
+
+	return sig == SIGTRAP ? 0 : -EFAULT;
+}
+
+int64_t vmsc_puppet_stripe(struct vmsc_puppet *puppet, uint64_t addr, uint64_t pages)
+{
+	const uint64_t args[6] = {addr, VMSC_PAGE_SIZE, PROT_READ};
+	int64_t result = -EFAULT;
+
+	if (pages >= 2 && execute(puppet, puppet->pid, VMSC_PUPPET_STUB + CODE_STRIPE, 0, pages / 2, args,
+				  &result) != SIGTRAP)
+		puppet->dead = true;
+	return pages >= 2 ? result : 0;
+}
+
+int64_t vmsc_puppet_poke(struct vmsc_puppet *puppet, uint64_t addr)
+{
+	char byte = 1;
+
+	return pwrite(puppet->mem, &byte, 1, (off_t)addr) == 1 ? 0 : -EFAULT;
+}
+
+bool vmsc_puppet_put(struct vmsc_puppet *puppet, size_t offset, const void *bytes, size_t size)
+{
+	return pwrite(puppet->mem, bytes, size, (off_t)(VMSC_PUPPET_DATA + offset)) == (ssize_t)size;
+}
+
+bool vmsc_puppet_get(struct vmsc_puppet *puppet, size_t offset, void *bytes, size_t size)
+{
+	return pread(puppet->mem, bytes, size, (off_t)(VMSC_PUPPET_DATA + offset)) == (ssize_t)size;
+}
+
+/* --- beginning and end --- */
+
+static void become_puppet(bool keep_ipc_lock)
+{
+	char *const argv[] = {(char *)"vmascope-puppet", NULL}, *const envp[] = {NULL};
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_STACK, &limit)) {
+		limit.rlim_cur = VMSC_PUPPET_STACK < limit.rlim_max ? VMSC_PUPPET_STACK : limit.rlim_max;
+		setrlimit(RLIMIT_STACK, &limit);
+	}
+	if (!keep_ipc_lock)
+		prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0);
+	personality(ADDR_NO_RANDOMIZE);
+	signal(SIGALRM, SIG_DFL);
+	if (!ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+		execve("/proc/self/exe", argv, envp);
+	_exit(127);
+}
+
+static int open_proc(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static bool open_views(struct vmsc_puppet *puppet)
+{
+	puppet->mem = open_proc(puppet->pid, "mem", O_RDWR);
+	puppet->smaps = open_proc(puppet->pid, "smaps", O_RDONLY);
+	puppet->pagemap = open_proc(puppet->pid, "pagemap", O_RDONLY);
+	return puppet->mem >= 0 && puppet->smaps >= 0 && puppet->pagemap >= 0;
+}
+
+/* A call before the stub is there, by instructions put over the program's own. */
+static int64_t call_at(struct vmsc_puppet *puppet, uint64_t rip, uint64_t nr, const uint64_t *args)
+{
+	int64_t result = -EFAULT;
+
+	if (execute(puppet, puppet->pid, rip, nr, 0, args, &result) != SIGTRAP)
+		puppet->dead = true;
+	return result;
+}
+
+static int64_t map_stub_page(struct vmsc_puppet *puppet, uint64_t rip, uint64_t addr, uint64_t prot)
+{
+	const uint64_t args[6] = {addr, VMSC_PAGE_SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+				  (uint64_t)-1};
+
+	return call_at(puppet, rip, SYS_mmap, args);
+}
+
+static void unmap(struct vmsc_puppet *puppet, uint64_t start, uint64_t end)
+{
+	const uint64_t args[6] = {start, end - start};
+
+	if (vmsc_puppet_call(puppet, 0, SYS_munmap, args))
+		puppet->dead = true;
+}
+
+/* The first mapping of an empty address space lies right below mmap_base. */
+static uint64_t find_mmap_base(struct vmsc_puppet *puppet)
+{
+	const uint64_t args[6] = {0, VMSC_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1};
+	int64_t addr = vmsc_puppet_call(puppet, 0, SYS_mmap, args);
+
+	if (addr <= 0)
+		return 0;
+	unmap(puppet, (uint64_t)addr, (uint64_t)addr + VMSC_PAGE_SIZE);
+	return (uint64_t)addr + VMSC_PAGE_SIZE;
+}
+
+static bool empty(struct vmsc_puppet *puppet)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, puppet->pid, NULL, &regs) ||
+	    pwrite(puppet->mem, code, sizeof(code), (off_t)regs.rip) != sizeof(code))
+		return false;
+	if (map_stub_page(puppet, regs.rip, VMSC_PUPPET_STUB, PROT_READ | PROT_EXEC) !=
+		    (int64_t)VMSC_PUPPET_STUB ||
+	    map_stub_page(puppet, regs.rip, VMSC_PUPPET_DATA, PROT_READ | PROT_WRITE) !=
+		    (int64_t)VMSC_PUPPET_DATA ||
+	    pwrite(puppet->mem, code, sizeof(code), (off_t)VMSC_PUPPET_STUB) != sizeof(code) ||
+	    vmsc_puppet_poke(puppet, VMSC_PUPPET_DATA))
+		return false;
+	unmap(puppet, 0, VMSC_PUPPET_STUB);
+	puppet->mmap_base = find_mmap_base(puppet);
+	return !puppet->dead && puppet->mmap_base;
+}
+
+static bool prepare(struct vmsc_puppet *puppet)
+{
+	const long options = PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE;
+	int status;
+
+	if (waitpid(puppet->pid, &status, 0) != puppet->pid || !WIFSTOPPED(status)) {
+		errno = ENOEXEC;
+		return false;
+	}
+	puppet->threads[0] = puppet->pid;
+	return !ptrace(PTRACE_SETOPTIONS, puppet->pid, NULL, (void *)options) && open_views(puppet) &&
+	       empty(puppet);
+}
+
+bool vmsc_puppet_start(struct vmsc_puppet *puppet, bool keep_ipc_lock)
+{
+	int err;
+
+	memset(puppet, 0, sizeof(*puppet));
+	puppet->mem = puppet->smaps = puppet->pagemap = -1;
+	puppet->pid = fork();
+	if (!puppet->pid)
+		become_puppet(keep_ipc_lock);
+	if (puppet->pid < 0)
+		return false;
+	errno = 0;
+	if (prepare(puppet)) {
+		puppet->randomized = puppet->mmap_base != VMSC_PUPPET_FILL - (UINT64_C(1) << 20);
+		return true;
+	}
+	err = errno ? errno : EPERM;
+	vmsc_puppet_end(puppet);
+	errno = err;
+	return false;
+}
+
+void vmsc_puppet_end(struct vmsc_puppet *puppet)
+{
+	int status, fds[] = {puppet->mem, puppet->smaps, puppet->pagemap};
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (puppet->pid <= 0)
+		return;
+	kill(puppet->pid, SIGKILL);
+	for (int i = VMSC_PUPPET_THREADS - 1; i >= 0; i--)
+		while (puppet->threads[i] &&
+		       (waitpid(puppet->threads[i], &status, __WALL) == puppet->threads[i]
+				? WIFSTOPPED(status)
+				: errno == EINTR))
+			;
+	if (!puppet->threads[0])
+		waitpid(puppet->pid, &status, __WALL);
+	puppet->pid = 0;
+}
+
+/* --- forks --- */
+
+/* The child of a traced fork stops by itself, with SIGSTOP. */
+static bool catch_child(struct vmsc_puppet *child)
+{
+	int status;
+
+	child->threads[0] = child->pid;
+	return waitpid(child->pid, &status, __WALL) == child->pid && WIFSTOPPED(status) && open_views(child);
+}
+
+/* Runs clone() up to its event, then to the int3 behind it. */
+static int64_t clone_with(struct vmsc_puppet *puppet, const uint64_t *args)
+{
+	unsigned long made = 0;
+	int64_t result = -EFAULT;
+
+	if (execute(puppet, puppet->pid, VMSC_PUPPET_STUB + CODE_CALL, SYS_clone, 0, args, &result) !=
+	    SIGTRAP)
+		return -EFAULT;
+	if (ptrace(PTRACE_GETEVENTMSG, puppet->pid, NULL, &made) || !made)
+		return result < 0 ? result : -EFAULT;
+	return run(puppet, puppet->pid) == SIGTRAP ? (int64_t)made : -EFAULT;
+}
+
+int64_t vmsc_puppet_fork(struct vmsc_puppet *puppet, struct vmsc_puppet *child)
+{
+	const uint64_t args[6] = {SIGCHLD};
+	int64_t pid = clone_with(puppet, args);
+
+	memset(child, 0, sizeof(*child));
+	child->mem = child->smaps = child->pagemap = -1;
+	if (pid <= 0)
+		return pid ? pid : -EFAULT;
+	child->pid = (pid_t)pid;
+	child->mmap_base = puppet->mmap_base;
+	child->randomized = puppet->randomized;
+	if (catch_child(child))
+		return pid;
+	vmsc_puppet_end(child);
+	return -ECHILD;
+}
+
+int64_t vmsc_puppet_thread(struct vmsc_puppet *puppet)
+{
+	const uint64_t args[6] = {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD};
+	int64_t tid = clone_with(puppet, args);
+	int status;
+
+	if (tid <= 0)
+		return tid ? tid : -EFAULT;
+	puppet->threads[1] = (pid_t)tid;
+	return waitpid((pid_t)tid, &status, __WALL) == (pid_t)tid && WIFSTOPPED(status) ? 0 : -ECHILD;
+}
+
+/* --- looking --- */
+
+struct look {
+	vmsc_puppet_emit *emit;
+	void *ctx;
+	uint64_t end;
+	bool done;
+};
+
+static int on_seen(void *ctx, const struct vmsc_seen_record *seen, const char *name, size_t length)
+{
+	struct look *look = ctx;
+
+	look->done = look->done || seen->start >= look->end;
+	return look->done ? 0 : look->emit(look->ctx, seen, name, length);
+}
+
+bool vmsc_puppet_look(struct vmsc_puppet *puppet, uint64_t end, vmsc_puppet_emit *emit, void *ctx)
+{
+	static char text[1 << 15];
+	struct look look = {emit, ctx, end, false};
+	struct vmsc_smaps smaps;
+	ssize_t n = 0;
+	int err = 0;
+
+	if (lseek(puppet->smaps, 0, SEEK_SET))
+		return false;
+	vmsc_smaps_begin(&smaps, on_seen, &look);
+	while (!err && !look.done && (n = read(puppet->smaps, text, sizeof(text))) > 0)
+		err = vmsc_smaps_feed(&smaps, text, (size_t)n);
+	if (!err && !look.done)
+		err = vmsc_smaps_finish(&smaps);
+	return !err && n >= 0;
+}
+
+#define PAGEMAP_FILE	UINT64_C(0x2000000000000000)
+#define PAGEMAP_SWAP	UINT64_C(0x4000000000000000)
+#define PAGEMAP_PRESENT UINT64_C(0x8000000000000000)
+
+bool vmsc_puppet_has_page(struct vmsc_puppet *puppet, uint64_t start, uint64_t end, uint64_t *addr)
+{
+	uint64_t entries[512];
+
+	for (; start < end; start += sizeof(entries) / sizeof(entries[0]) * VMSC_PAGE_SIZE) {
+		uint64_t pages = (end - start) >> VMSC_PAGE_SHIFT;
+		size_t size = (pages < 512 ? pages : 512) * sizeof(entries[0]);
+		ssize_t n = pread(puppet->pagemap, entries, size,
+				  (off_t)((start >> VMSC_PAGE_SHIFT) * sizeof(entries[0])));
+
+		for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(entries[0]); i++) {
+			*addr = start + i * VMSC_PAGE_SIZE;
+			if ((entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAP)) && !(entries[i] & PAGEMAP_FILE))
+				return true;
+		}
+	}
+	return false;
+}

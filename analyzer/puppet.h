@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * puppet.h - a process whose address space is ours alone: empty but for two pages at its top, and every
+ * system call in it is made by us (ptrace). Nothing runs in it by itself, so that what its maps show is what
+ * the calls made.
+ *
+ *   0x10000 … mmap_base      for the calls
+ *   VMSC_PUPPET_FILL …       VMAs that only use up vm.max_map_count
+ *   VMSC_PUPPET_STUB         a page of code, a page for what arguments point to
+ */
+#ifndef VMSC_ANALYZER_PUPPET_H
+#define VMSC_ANALYZER_PUPPET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "vmascope/trace.h"
+
+#define VMSC_PUPPET_TOP	 ((UINT64_C(1) << 47) - VMSC_PAGE_SIZE)
+#define VMSC_PUPPET_STUB (VMSC_PUPPET_TOP - 2 * VMSC_PAGE_SIZE)
+#define VMSC_PUPPET_DATA (VMSC_PUPPET_STUB + VMSC_PAGE_SIZE)
+/* Above mmap_base, which the stack limit in force at exec puts 513 MiB below the top. */
+#define VMSC_PUPPET_FILL  (VMSC_PUPPET_TOP - (UINT64_C(512) << 20))
+#define VMSC_PUPPET_STACK (UINT64_C(512) << 20)
+
+enum { VMSC_PUPPET_THREADS = 2 };
+
+struct vmsc_puppet {
+	pid_t pid;
+	pid_t threads[VMSC_PUPPET_THREADS]; /* [0] is pid; 0: not yet begun */
+	int mem, smaps, pagemap;
+	uint64_t mmap_base;
+	bool randomized; /* the machine would not switch off randomisation */
+	bool dead;
+};
+
+/* @keep_ipc_lock: leave it CAP_IPC_LOCK, if it has that. False with errno, and no process is left. */
+bool vmsc_puppet_start(struct vmsc_puppet *puppet, bool keep_ipc_lock);
+void vmsc_puppet_end(struct vmsc_puppet *puppet);
+
+/* A system call by thread @thread; the kernel's result as it is. -EFAULT with puppet->dead when it died of
+ * it. */
+int64_t vmsc_puppet_call(struct vmsc_puppet *puppet, unsigned int thread, uint64_t nr, const uint64_t *args);
+/* A read or write of one byte as a program makes it; -EFAULT where it would die of SIGSEGV or SIGBUS. */
+int64_t vmsc_puppet_touch(struct vmsc_puppet *puppet, uint64_t addr, bool write);
+/* The same past the page's access rights, as a debugger. */
+int64_t vmsc_puppet_poke(struct vmsc_puppet *puppet, uint64_t addr);
+/* Bytes into and out of the data page. */
+bool vmsc_puppet_put(struct vmsc_puppet *puppet, size_t offset, const void *bytes, size_t size);
+bool vmsc_puppet_get(struct vmsc_puppet *puppet, size_t offset, void *bytes, size_t size);
+
+/* fork(): @child is a puppet of its own. Its pid, or -errno. */
+int64_t vmsc_puppet_fork(struct vmsc_puppet *puppet, struct vmsc_puppet *child);
+/* Begins the second thread; 0 or -errno. */
+int64_t vmsc_puppet_thread(struct vmsc_puppet *puppet);
+/* One page of every two of @pages at @addr becomes readable: a VMA more for each. */
+int64_t vmsc_puppet_stripe(struct vmsc_puppet *puppet, uint64_t addr, uint64_t pages);
+
+/* All VMAs that begin below @end, in order. */
+typedef int vmsc_puppet_emit(void *ctx, const struct vmsc_seen_record *seen, const char *name, size_t length);
+bool vmsc_puppet_look(struct vmsc_puppet *puppet, uint64_t end, vmsc_puppet_emit *emit, void *ctx);
+/* Has [start, end) an anonymous page? *addr is the first. */
+bool vmsc_puppet_has_page(struct vmsc_puppet *puppet, uint64_t start, uint64_t end, uint64_t *addr);
+
+#endif

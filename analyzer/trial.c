@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The model of a forked child is the parent's, got by making all its steps again.
+ */
+#include "trial.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/prctl.h>
+
+#include "say.h"
+
+#define STEP_SECONDS 30
+#define NO_BRK	     UINT64_C(0x500000000000) /* where nothing else is tried */
+
+static volatile sig_atomic_t watched; /* the process that is killed when a step never returns */
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	if (watched > 0)
+		kill((pid_t)watched, SIGKILL);
+}
+
+static void watch(pid_t pid)
+{
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+
+	watched = pid;
+	sigaction(SIGALRM, &action, NULL);
+	alarm(pid ? STEP_SECONDS : 0);
+}
+
+/* --- the model's side --- */
+
+static void *take(void *ctx, size_t size)
+{
+	(void)ctx;
+	return malloc(size);
+}
+
+static void give_back(void *ctx, void *ptr, size_t size)
+{
+	(void)ctx;
+	(void)size;
+	free(ptr);
+}
+
+static bool insert_own(struct vmsc_mm *mm)
+{
+	const uint64_t may = VMSC_VM(MAYREAD) | VMSC_VM(MAYWRITE) | VMSC_VM(MAYEXEC);
+	const struct vmsc_vma own[] = {
+		{.start = VMSC_PUPPET_STUB,
+		 .end = VMSC_PUPPET_DATA,
+		 .anon_vma = 1,
+		 .vm_flags = may | VMSC_VM(READ) | VMSC_VM(EXEC),
+		 .pgoff = VMSC_PUPPET_STUB >> VMSC_PAGE_SHIFT},
+		{.start = VMSC_PUPPET_DATA,
+		 .end = VMSC_PUPPET_TOP,
+		 .anon_vma = 2,
+		 .vm_flags = may | VMSC_VM(READ) | VMSC_VM(WRITE) | VMSC_VM(ACCOUNT),
+		 .pgoff = VMSC_PUPPET_DATA >> VMSC_PAGE_SHIFT},
+	};
+
+	return !vmsc_mm_insert(mm, &own[0]) && !vmsc_mm_insert(mm, &own[1]);
+}
+
+static struct vmsc_mm *make_model(const struct vmsc_trial *trial)
+{
+	static const struct vmsc_allocator allocator = {.alloc = take, .free = give_back};
+	const struct vmsc_trial_config *from = &trial->config;
+	const struct vmsc_puppet *puppet = &trial->processes[0].puppet;
+	struct vmsc_mm_config config = {.rules = from->rules, .limits = from->limits};
+	struct vmsc_mm *mm;
+
+	config.limits.max_map_count = trial->max_map_count;
+	config.layout.task_size = VMSC_PUPPET_TOP;
+	config.layout.mmap_base = puppet->mmap_base;
+	config.layout.legacy_base = puppet->randomized ? 0 : UINT64_C(0x2aaaaaaab000);
+	config.layout.randomized = puppet->randomized;
+	config.layout.start_brk = from->start_brk;
+	config.layout.brk = from->brk;
+	mm = vmsc_mm_new(&allocator, &config);
+	if (!mm || !insert_own(mm))
+		vmsc_out_of_memory();
+	for (size_t i = 0; i < from->files->nr; i++)
+		if (vmsc_mm_set_file(mm, &from->files->file[i]))
+			vmsc_out_of_memory();
+	return mm;
+}
+
+/* The stack grows before the access is judged; otherwise only an access that worked tells something. */
+static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step)
+{
+	bool writes = step->write || step->kind == VMSC_STEP_POKE;
+	struct vmsc_vma vma;
+	int err = -EFAULT;
+
+	if (!vmsc_mm_find(mm, step->addr, &vma))
+		return -EFAULT;
+	if (vma.start > step->addr) {
+		if (vma.vm_flags & VMSC_VM(GROWSDOWN))
+			err = vmsc_mm_grow_stack(mm, vma.end, step->addr & ~(VMSC_PAGE_SIZE - 1));
+		return err;
+	}
+	/* Where a userfaultfd is to be asked, the anon_vma is there before the question. */
+	if (writes &&
+	    (!step->result || ((vma.vm_flags & VMSC_VM(UFFD_MISSING)) && (vma.vm_flags & VMSC_VM(WRITE)))))
+		err = vmsc_mm_fault(mm, step->addr);
+	return step->result;
+}
+
+static uint64_t fill_pages(const struct vmsc_trial *trial, const struct vmsc_limits *limits)
+{
+	return limits->max_map_count < trial->max_map_count ? trial->max_map_count - limits->max_map_count
+							    : 0;
+}
+
+static void model_call(struct vmsc_mm *mm, uint16_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	struct vmsc_call call = {.nr = nr, .args = {a, b, c, d, (uint64_t)-1}};
+	struct vmsc_outcome out;
+
+	if (vmsc_mm_step(mm, &call, &out))
+		vmsc_out_of_memory();
+}
+
+static void model_fill(const struct vmsc_trial *trial, struct vmsc_mm *mm, const struct vmsc_limits *limits)
+{
+	uint64_t pages = fill_pages(trial, limits), old = fill_pages(trial, &vmsc_mm_config(mm)->limits);
+	const uint64_t flags = 0x4032; /* MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED|MAP_NORESERVE */
+
+	(void)old;
+	model_call(mm, SYS_munmap, VMSC_PUPPET_FILL, VMSC_PUPPET_STUB - VMSC_PUPPET_FILL, 0, 0);
+	if (!pages)
+		return;
+	model_call(mm, SYS_mmap, VMSC_PUPPET_FILL, pages << VMSC_PAGE_SHIFT, 0, flags);
+	for (uint64_t i = 0; i + 1 < pages; i += 2)
+		model_call(mm, SYS_mprotect, VMSC_PUPPET_FILL + (i << VMSC_PAGE_SHIFT), VMSC_PAGE_SIZE, 1, 0);
+}
+
+static void model_limits(const struct vmsc_trial *trial, struct vmsc_mm *mm, const struct vmsc_limits *limits)
+{
+	uint64_t ipc_lock = vmsc_mm_config(mm)->limits.ipc_lock;
+
+	model_fill(trial, mm, limits);
+	vmsc_mm_config(mm)->limits = *limits;
+	vmsc_mm_config(mm)->limits.ipc_lock = ipc_lock;
+	vmsc_mm_config(mm)->limits.max_map_count = trial->max_map_count;
+}
+
+/* What the model says to the step. */
+static int64_t model_step(struct vmsc_trial *trial, struct vmsc_mm *mm, struct vmsc_step *step)
+{
+	memset(&trial->out, 0, sizeof(trial->out));
+	switch (step->kind) {
+	case VMSC_STEP_CALL:
+		if (vmsc_mm_step(mm, &step->call, &trial->out))
+			vmsc_out_of_memory();
+		return trial->out.predicted;
+	case VMSC_STEP_TOUCH:
+	case VMSC_STEP_POKE:
+		return model_touch(mm, step);
+	case VMSC_STEP_LIMITS:
+		model_limits(trial, mm, &step->limits);
+		return 0;
+	default:
+		return step->result;
+	}
+}
+
+static struct vmsc_mm *model_again(struct vmsc_trial *trial, uint8_t process);
+
+/* The child's model: its parent's so far, then the fork. */
+static struct vmsc_mm *fork_model(struct vmsc_trial *trial, uint8_t parent, size_t nr_steps)
+{
+	size_t all = trial->nr_steps;
+	struct vmsc_mm *mm;
+
+	trial->nr_steps = nr_steps;
+	mm = model_again(trial, parent);
+	trial->nr_steps = all;
+	if (vmsc_mm_fork(mm))
+		vmsc_out_of_memory();
+	return mm;
+}
+
+static struct vmsc_mm *model_again(struct vmsc_trial *trial, uint8_t process)
+{
+	struct vmsc_mm *mm = process ? NULL : make_model(trial);
+
+	for (size_t i = 0; i < trial->nr_steps; i++) {
+		struct vmsc_step *step = &trial->history[i];
+
+		if (step->kind == VMSC_STEP_FORK && step->value == process && !step->result)
+			mm = fork_model(trial, step->process, i);
+		else if (mm && (step->process == process || step->kind == VMSC_STEP_LIMITS))
+			(void)model_step(trial, mm, step);
+	}
+	return mm;
+}
+
+/* --- a step --- */
+
+static bool is_own(uint64_t start, uint64_t len)
+{
+	return len && start + len > VMSC_PUPPET_FILL && start < VMSC_PUPPET_TOP;
+}
+
+bool vmsc_trial_can(const struct vmsc_step *step)
+{
+	const uint64_t *args = step->call.args;
+
+	if (step->kind == VMSC_STEP_TOUCH || step->kind == VMSC_STEP_POKE)
+		return step->addr < VMSC_PUPPET_FILL;
+	if (step->kind != VMSC_STEP_CALL)
+		return true;
+	switch (step->call.nr) {
+	case SYS_mremap:
+		return !is_own(args[0], args[1]) && !is_own(args[4], args[2]);
+	case SYS_prctl:
+		return args[0] != PR_SET_VMA || !is_own(args[2], args[3]);
+	case SYS_shmat:
+		return !is_own(args[1], step->call.size);
+	case SYS_ioctl:
+		return !is_own(step->call.range_start, step->call.range_end - step->call.range_start);
+	case SYS_mlockall:
+	case SYS_munlockall:
+	case SYS_brk:
+	case SYS_close:
+	case SYS_io_setup:
+	case SYS_io_destroy:
+	case SYS_shmdt:
+		return true;
+	default:
+		return !is_own(args[0], args[1]);
+	}
+}
+
+/* Which results is the model given even when it must predict: modes and masks are not decoded, how far a
+ * population came is not known. */
+static bool is_given(const struct vmsc_trial *trial, const struct vmsc_step *step)
+{
+	const struct vmsc_call *call = &step->call;
+
+	if (trial->config.told || call->nr == SYS_io_setup || call->nr == SYS_io_destroy)
+		return true;
+	if (step->result >= 0)
+		return trial->processes[0].puppet.randomized && step->result > 4096;
+	return call->nr == SYS_mbind || call->nr == SYS_ioctl || call->nr == 450 || call->nr == SYS_mlock ||
+	       call->nr == SYS_mlock2 ||
+	       (call->nr == SYS_madvise &&
+		(call->args[2] == 22 || call->args[2] == 23 || call->args[2] == 24));
+}
+
+/* How far a failed population came can't be known. */
+static bool is_unknown(const struct vmsc_step *step)
+{
+	if (step->kind != VMSC_STEP_CALL || step->result >= 0)
+		return false;
+	if (step->call.nr == SYS_madvise)
+		return step->call.args[2] == 22 || step->call.args[2] == 23;
+	return step->call.nr == SYS_mlock || step->call.nr == SYS_mlock2;
+}
+
+static void remember(struct vmsc_trial *trial, const struct vmsc_step *step)
+{
+	if (trial->nr_steps == trial->room) {
+		trial->room = trial->room ? 2 * trial->room : 256;
+		trial->history = vmsc_grow(trial->history, trial->room, sizeof(*trial->history));
+	}
+	trial->history[trial->nr_steps++] = *step;
+}
+
+static bool results_differ(struct vmsc_trial *trial, const struct vmsc_step *step, int64_t said)
+{
+	const struct vmsc_outcome *out = &trial->out;
+
+	if (step->kind == VMSC_STEP_CALL) {
+		trial->calls++;
+		trial->undetermined += out->undetermined != VMSC_HIDDEN_NOTHING;
+		if (out->address_asked && step->result >= 0) {
+			trial->addresses_asked++;
+			trial->addresses_predicted += out->address_predicted == (uint64_t)step->result;
+		}
+		if (out->undetermined)
+			return out->wrong;
+	}
+	return said != step->result || (step->call.has_result && out->wrong);
+}
+
+static enum vmsc_trial_verdict failed(struct vmsc_trial *trial, const char *what)
+{
+	snprintf(trial->why, sizeof(trial->why), "%s", what);
+	return VMSC_TRIAL_FAILED;
+}
+
+static enum vmsc_trial_verdict judge(struct vmsc_trial *trial, struct vmsc_step *step, int64_t said)
+{
+	struct vmsc_trial_process *process = &trial->processes[step->process];
+	bool differ = results_differ(trial, step, said);
+
+	if (vmsc_trial_compare(trial, process))
+		return VMSC_TRIAL_DIFFERS;
+	if (step->kind == VMSC_STEP_FORK && !step->result &&
+	    vmsc_trial_compare(trial, &trial->processes[step->value]))
+		return VMSC_TRIAL_DIFFERS;
+	if (!differ)
+		return is_unknown(step) ? VMSC_TRIAL_UNKNOWN : VMSC_TRIAL_SAME;
+	if (trial->out.undetermined && !trial->out.wrong)
+		return VMSC_TRIAL_UNKNOWN;
+	snprintf(trial->why, sizeof(trial->why), "result: kernel %s0x%" PRIx64 ", model %s0x%" PRIx64,
+		 step->result < 0 ? "-" : "", (uint64_t)(step->result < 0 ? -step->result : step->result),
+		 said < 0 ? "-" : "", (uint64_t)(said < 0 ? -said : said));
+	return VMSC_TRIAL_DIFFERS;
+}
+
+enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_step *step)
+{
+	struct vmsc_trial_process *process;
+	int64_t said;
+
+	if (step->process >= VMSC_TRIAL_PROCESSES || !trial->processes[step->process].alive)
+		return failed(trial, "a step of a process that is not there");
+	if (!vmsc_trial_can(step))
+		return failed(trial, "a step in the memory that the trial needs for itself");
+	process = &trial->processes[step->process];
+	watch(process->puppet.pid);
+	vmsc_trial_do(trial, step);
+	if (process->puppet.dead)
+		return failed(trial, "the process died, or a call never returned");
+	step->call.seq = trial->nr_steps + 1;
+	step->call.has_result = step->kind == VMSC_STEP_CALL && is_given(trial, step);
+	step->call.result = step->call.has_result ? step->result : 0;
+	said = model_step(trial, process->mm, step);
+	remember(trial, step);
+	if (step->kind == VMSC_STEP_LIMITS)
+		for (uint8_t i = 0; i < VMSC_TRIAL_PROCESSES; i++)
+			if (i != step->process && trial->processes[i].alive)
+				model_limits(trial, trial->processes[i].mm, &step->limits);
+	if (step->kind == VMSC_STEP_FORK && !step->result)
+		trial->processes[step->value].mm = model_again(trial, (uint8_t)step->value);
+	return judge(trial, step, said);
+}
+
+/* --- beginning and end --- */
+
+static uint64_t read_number(const char *path, uint64_t otherwise)
+{
+	FILE *in = fopen(path, "re");
+	uint64_t number = otherwise;
+
+	if (in && fscanf(in, "%" SCNu64, &number) != 1)
+		number = otherwise;
+	if (in)
+		fclose(in);
+	return number;
+}
+
+static uint64_t hard_limit(int resource)
+{
+	struct rlimit limit;
+
+	return getrlimit(resource, &limit) || limit.rlim_max == RLIM_INFINITY ? UINT64_MAX : limit.rlim_max;
+}
+
+static bool may_lock(void)
+{
+	uint64_t caps = 0;
+	char line[128];
+	FILE *in = fopen("/proc/self/status", "re");
+
+	while (in && fgets(line, sizeof(line), in))
+		if (sscanf(line, "CapEff: %" SCNx64, &caps) == 1)
+			break;
+	if (in)
+		fclose(in);
+	return caps >> 14 & 1; /* CAP_IPC_LOCK */
+}
+
+void vmsc_trial_limits(struct vmsc_limits *limits)
+{
+	uint64_t own = read_number("/proc/sys/vm/mmap_min_addr", 65536);
+
+	*limits = (struct vmsc_limits){
+		.max_map_count = read_number("/proc/sys/vm/max_map_count", 65530),
+		.as = hard_limit(RLIMIT_AS),
+		.data = hard_limit(RLIMIT_DATA),
+		.stack = 8 << 20,
+		.memlock = hard_limit(RLIMIT_MEMLOCK),
+		.ipc_lock = may_lock(),
+		.overcommit = (uint32_t)read_number("/proc/sys/vm/overcommit_memory", 0),
+		.mmap_min_addr =
+			own > 65536 ? own : 65536, /* CONFIG_LSM_MMAP_MIN_ADDR of all distributions */
+		.stack_guard_gap = 256 * VMSC_PAGE_SIZE,
+	};
+}
+
+/* prctl(PR_SET_MM, PR_SET_MM_MAP): all of an empty process's fields may be the same place. */
+static bool set_brk(struct vmsc_trial_process *process, const struct vmsc_trial_config *config)
+{
+	const uint64_t low = 65536;
+	struct prctl_mm_map map = {.start_code = low,
+				   .end_code = low + 1,
+				   .start_data = low,
+				   .end_data = low,
+				   .start_brk = config->start_brk,
+				   .brk = config->brk,
+				   .start_stack = low,
+				   .arg_start = low,
+				   .arg_end = low,
+				   .env_start = low,
+				   .env_end = low,
+				   .exe_fd = (uint32_t)-1};
+	const uint64_t args[6] = {PR_SET_MM, PR_SET_MM_MAP, VMSC_PUPPET_DATA, sizeof(map)};
+
+	return vmsc_puppet_put(&process->puppet, 0, &map, sizeof(map)) &&
+	       !vmsc_puppet_call(&process->puppet, 0, SYS_prctl, args);
+}
+
+bool vmsc_trial_begin(struct vmsc_trial *trial, const struct vmsc_trial_config *config)
+{
+	struct vmsc_trial_process *first = &trial->processes[0];
+	struct vmsc_limits machine;
+	struct vmsc_step limits = {.kind = VMSC_STEP_LIMITS, .limits = config->limits};
+
+	memset(trial, 0, sizeof(*trial));
+	trial->config = *config;
+	vmsc_trial_limits(&machine);
+	trial->max_map_count = machine.max_map_count;
+	trial->config.limits.ipc_lock = config->limits.ipc_lock && machine.ipc_lock;
+	if (!config->start_brk)
+		trial->config.start_brk = trial->config.brk = NO_BRK;
+	first->uffds[1] = first->uffds[2] = -1;
+	if (!vmsc_puppet_start(&first->puppet, trial->config.limits.ipc_lock)) {
+		snprintf(trial->why, sizeof(trial->why), "no process can be controlled: %s", strerror(errno));
+		return false;
+	}
+	first->alive = true;
+	trial->has_brk = set_brk(first, &trial->config);
+	first->mm = make_model(trial);
+	if (vmsc_trial_step(trial, &limits) == VMSC_TRIAL_SAME)
+		return true;
+	vmsc_trial_end(trial);
+	return false;
+}
+
+void vmsc_trial_end(struct vmsc_trial *trial)
+{
+	watch(0);
+	for (int i = VMSC_TRIAL_PROCESSES - 1; i >= 0; i--) {
+		if (trial->processes[i].alive)
+			vmsc_puppet_end(&trial->processes[i].puppet);
+		vmsc_mm_free(trial->processes[i].mm);
+		trial->processes[i].mm = NULL;
+		trial->processes[i].alive = false;
+	}
+	free(trial->history);
+	trial->history = NULL;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trial.h - the same steps in two worlds: in puppets, by the running kernel, and on the model; after each
+ * step the results, all VMAs and their flags must agree.
+ */
+#ifndef VMSC_ANALYZER_TRIAL_H
+#define VMSC_ANALYZER_TRIAL_H
+
+#include "puppet.h"
+#include "trial_files.h"
+
+enum vmsc_step_kind {
+	VMSC_STEP_CALL,
+	VMSC_STEP_TOUCH,  /* a byte is written or read by the program */
+	VMSC_STEP_POKE,	  /* written whatever the access rights are, as a debugger does */
+	VMSC_STEP_FORK,	  /* by process; value: the number of the new one */
+	VMSC_STEP_LIMITS, /* limits, of all processes */
+};
+
+struct vmsc_step {
+	enum vmsc_step_kind kind;
+	uint8_t process, thread;
+	bool write;
+	uint64_t addr, value;
+	struct vmsc_call call;
+	struct vmsc_limits limits;
+	int64_t result; /* the kernel's */
+};
+
+enum { VMSC_TRIAL_PROCESSES = 4, VMSC_TRIAL_SEEN = 4096 };
+
+struct vmsc_trial_config {
+	vmsc_rules_t rules;
+	const struct vmsc_files *files;
+	struct vmsc_limits
+		limits; /* as the trial begins; max_map_count below the machine's own is brought about */
+	uint64_t start_brk, brk; /* 0: wherever it does not disturb */
+	/*
+	 * The model is told the kernel's result and judges it, as with a recorded program; otherwise it must
+	 * say the result without having been told.
+	 */
+	bool told;
+};
+
+struct vmsc_trial_process {
+	struct vmsc_puppet puppet;
+	struct vmsc_mm *mm;
+	int uffds[3];
+	bool alive;
+	uint64_t fill; /* pages of VMSC_PUPPET_FILL that are in use */
+};
+
+/* A view of one process, cut off where the puppet's own begins. */
+struct vmsc_trial_view {
+	size_t nr;
+	struct vmsc_seen_record vmas[VMSC_TRIAL_SEEN];
+};
+
+enum vmsc_trial_verdict {
+	VMSC_TRIAL_SAME,
+	VMSC_TRIAL_DIFFERS, /* trial->why says how */
+	VMSC_TRIAL_UNKNOWN, /* what the kernel did can't be known from outside: nothing can be compared from
+			       here */
+	VMSC_TRIAL_FAILED,  /* the trial itself did; trial->why */
+};
+
+struct vmsc_trial {
+	struct vmsc_trial_config config;
+	uint64_t max_map_count; /* the machine's */
+	bool has_brk;		/* the break could be put where it was wanted */
+	struct vmsc_trial_process processes[VMSC_TRIAL_PROCESSES];
+	struct vmsc_step *history;
+	size_t nr_steps, room;
+	struct vmsc_trial_view view; /* of the process that made the last step */
+	struct vmsc_file_seen {
+		uint32_t id;
+		uint64_t inode;
+	} seen_files[256];
+	size_t nr_seen_files;
+	struct vmsc_outcome out;
+	uint64_t calls, undetermined, addresses_asked, addresses_predicted;
+	char why[400];
+};
+
+/* False with trial->why: no such process can be made here. */
+bool vmsc_trial_begin(struct vmsc_trial *trial, const struct vmsc_trial_config *config);
+void vmsc_trial_end(struct vmsc_trial *trial);
+
+/* One step in both worlds; what only the kernel knows (result, place of a ring) is put into *step. */
+enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_step *step);
+
+/* The limits that hold for a child of this process. */
+void vmsc_trial_limits(struct vmsc_limits *limits);
+
+/* Does the step touch the puppet's own pages? Then it can't be made. */
+bool vmsc_trial_can(const struct vmsc_step *step);
+
+/* trial_step.c: a step by the kernel, in the puppet of its process; sets step->result. */
+void vmsc_trial_do(struct vmsc_trial *trial, struct vmsc_step *step);
+/* trial_compare.c: NULL when model and kernel agree, else trial->why. */
+const char *vmsc_trial_compare(struct vmsc_trial *trial, struct vmsc_trial_process *process);
+
+#endif

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""conform and fuzz: calls made for real, against the model with the right rules and with wrong ones."""
+import json
+import sys
+
+from support import Case, main, run
+
+BASE = 0x580000000000
+HEADER = {"vmascope": "calls/1", "kernel": "any", "page_size": 4096, "vmas": []}
+
+
+def page(number):
+    return "0x%x" % (BASE + number * 4096)
+
+
+def mmap(first, pages, prot="rw", result=None, **more):
+    return {"call": "mmap", "addr": page(first), "len": pages * 4096, "prot": list(prot),
+            "flags": ["private", "fixed", "anonymous", "noreserve"], "fd": -1, "offset": 0, "file": None,
+            "result": result or page(first), **more}
+
+
+def on_range(name, first, pages, **more):
+    return {"call": name, "addr": page(first), "len": pages * 4096, "result": 0, **more}
+
+
+def write(number, **more):
+    return {"touch": page(number), "len": 1, "write": True, "force": False, "result": 0, **more}
+
+
+def rules():
+    """Those of the running kernel."""
+    return {each["name"] for each in json.loads(run("kernel", "--json").stdout)["rules"] if each["holds"]}
+
+
+class Conform(Case):
+    def conform(self, lines, *options):
+        return run("conform", self.write_lines([HEADER, *lines]), *options)
+
+    def test_same(self):
+        done = self.conform([mmap(0, 3), write(1), on_range("mprotect", 1, 1, prot=["r"]), on_range("munmap", 0, 1)])
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn(b"same: 4 steps, 2 VMAs", done.stdout)
+
+    def test_errors_are_results(self):
+        done = self.conform([on_range("mprotect", 5, 1, prot=["r"], result="-ENOMEM"), on_range("munmap", 0, 0),
+                             on_range("mlock", 3, 2), on_range("madvise", 0, 1, advice="0x4d")])
+        self.assertEqual(done.returncode, 0, done)
+
+    def test_threads_forks_and_limits(self):
+        done = self.conform([mmap(0, 4), write(0), mmap(4, 2, thread=1), {"fork": 1},
+                             on_range("munmap", 1, 1, process=1), write(2, process=1), on_range("mprotect", 0, 1, prot=[]),
+                             {"define": "limits", "max_map_count": 3}, on_range("munmap", 2, 1),
+                             {"define": "limits", "memlock": 4096, "ipc_lock": False}])
+        self.assertEqual(done.returncode, 0, done)
+
+    def test_first_difference_is_named(self):
+        mine = rules()
+        lines = [mmap(0, 2), write(0), mmap(4, 2), write(4), mmap(2, 2)]
+        wrong = mine ^ {"new-merge-prev-first"}
+        done = self.conform(lines, "--rules=" + " ".join(wrong))
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn(b"line 6, step 5: mmap(", done.stdout)
+        self.assertEqual(self.conform(lines, "--rules=" + " ".join(mine)).returncode, 0)
+
+    def test_what_was_recorded(self):
+        out = self.path("true.vmt")
+        self.assertEqual(run("record", "-o", out, "--", "/bin/true").returncode, 0)
+        lines = self.path("true.jsonl")
+        self.assertEqual(run("export", out, "--format=jsonl", "-o", lines).returncode, 0)
+        done = run("conform", lines)
+        self.assertEqual(done.returncode, 0, done)
+
+    def test_bad_input(self):
+        for text, part in (("", "line 1"), ("{}\n", "first line"), ("[1]\n", "no JSON object"),
+                           (json.dumps(HEADER) + "\n{\"call\":\"mmapp\"}\n", "line 2"),
+                           (json.dumps(HEADER) + "\n{\"touch\":\"zero\"}\n", "line 2"),
+                           (json.dumps(HEADER) + "\n{\"fork\":9}\n", "line 2")):
+            done = run("conform", self.write("bad.jsonl", text))
+            self.assertEqual(done.returncode, 2, (text, done))
+            self.one_line(done, part)
+        self.one_line(run("conform", self.path("nowhere")), "can't open")
+        self.assertEqual(run("conform").returncode, 2)
+
+    def test_a_process_that_is_not_there(self):
+        done = self.conform([mmap(0, 1, process=2)])
+        self.assertEqual(done.returncode, 2, done)
+        self.one_line(done, "process")
+
+
+class Fuzz(Case):
+    def test_the_same_seed_is_the_same(self):
+        one, two = (run("fuzz", "--seed", "3", "--calls", "500") for _ in range(2))
+        self.assertEqual(one.stdout, two.stdout)
+
+    def test_options(self):
+        self.assertEqual(run("fuzz", "--help").returncode, 0)
+        for options in (["--seed", "x"], ["--calls"], ["--rules=no-such-rule"], ["more"]):
+            done = run("fuzz", *options)
+            self.assertEqual(done.returncode, 2)
+            self.one_line(done)
+
+
+if __name__ == "__main__":
+    probe = run("fuzz", "--calls", "1")
+    if probe.returncode == 2:
+        print(probe.stderr.decode())
+        sys.exit(77)
+    main()
