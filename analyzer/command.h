@@ -27,6 +27,8 @@ int vmsc_report_main(int argc, char **argv);
 int vmsc_why_main(int argc, char **argv);
 int vmsc_write_report_main(int argc, char **argv);
 
+/* `vmascope --version`. */
+int vmsc_version(void);
 /* Prints the help of the command that runs now on stdout. Returns VMSC_EXIT_GOOD. */
 int vmsc_help(void);
 /* Says on stderr that the arguments make no sense. Returns @status. */

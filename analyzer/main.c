@@ -9,8 +9,6 @@
 
 #include "command.h"
 #include "say.h"
-#include "vmascope/kernel.h"
-#include "vmascope/trace.h"
 
 static const struct vmsc_command commands[] = {
 	{"record", "[OPTION]… [--] CMD [ARG]…", "run CMD and record its virtual-memory calls",
@@ -131,12 +129,6 @@ int vmsc_finish_output(int status)
 	return VMSC_EXIT_TROUBLE;
 }
 
-static int version(void)
-{
-	printf("vmascope %s\ntrace format %d; rules of Linux 6.1 to 7.0\n", VMSC_VERSION, VMSC_TRACE_VERSION);
-	return vmsc_finish_output(VMSC_EXIT_GOOD);
-}
-
 int main(int argc, char **argv)
 {
 	size_t i;
@@ -148,7 +140,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return vmsc_finish_output(help_all(stdout));
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
-		return version();
+		return vmsc_version();
 	for (i = 0; i < NR_COMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name))
 			continue;

@@ -27,12 +27,25 @@ static char *first_match(const char *pattern)
 	return path;
 }
 
+/* The folder's name stands for itself, whatever glob() makes of a bracket. */
+static char *escaped(const char *name)
+{
+	char *text = vmsc_alloc(2 * strlen(name) + 1), *out = text;
+
+	for (; *name; name++) {
+		if (strchr("*?[\\", *name))
+			*out++ = '\\';
+		*out++ = *name;
+	}
+	return text;
+}
+
 /* Where an installed library lies relative to the command, then the build tree's way, then beside it. */
 static char *find_library(void)
 {
 	static const char *const places[] = {"../lib/vmascope/" LIBRARY, "../lib/*/vmascope/" LIBRARY,
 					     "../lib64/vmascope/" LIBRARY, LIBRARY};
-	char self[PATH_MAX], *slash, *pattern, *found = NULL;
+	char self[PATH_MAX], *slash, *folder, *pattern, *found = NULL;
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	size_t i;
 
@@ -43,11 +56,13 @@ static char *find_library(void)
 	if (!slash)
 		return NULL;
 	*slash = '\0';
+	folder = escaped(self);
 	for (i = 0; !found && i < sizeof(places) / sizeof(places[0]); i++) {
-		pattern = vmsc_format("%s/%s", self, places[i]);
+		pattern = vmsc_format("%s/%s", folder, places[i]);
 		found = first_match(pattern);
 		free(pattern);
 	}
+	free(folder);
 	return found;
 }
 
