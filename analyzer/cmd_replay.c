@@ -12,16 +12,26 @@
 #include "command.h"
 #include "input.h"
 #include "say.h"
+#include "table.h"
+#include "value.h"
 #include "vmascope/replay.h"
+#include "without.h"
 
 #define MAX_LANES	32
 #define DEFAULT_KERNELS "6.1,6.6,6.12,6.18,7.0"
+#define COUNT_ROWS	10
+#define MAX_POINTS	200 /* of a lane's counts in JSON */
 
 /* One set of rules at work. */
 struct lane {
 	char *name;
 	struct vmsc_replay *replay;
-	uint64_t peak, other_results;
+	uint32_t without; /* kinds of calls that are left out */
+	uint64_t left_out;
+	bool is_left_out; /* the last call */
+	uint32_t *counts; /* [call]: VMAs after it */
+	size_t nr_counts;
+	uint64_t peak, peak_call, other_results;
 	uint64_t first; /* call after which it is not as lane 0; 0: always was */
 	char *first_text, *first_why;
 };
@@ -32,6 +42,14 @@ struct race {
 	uint64_t calls;
 	const struct vmsc_extra_record *extra;
 	bool skipping; /* inside a snapshot that only lane 0 may see */
+};
+
+/* What the command line asks for. */
+struct wish {
+	const char *kernels; /* NULL: none */
+	const char *without[MAX_LANES];
+	size_t nr_without;
+	bool json;
 };
 
 static void *take(void *ctx, size_t size)
@@ -59,6 +77,11 @@ static void add_lane(struct race *race, char *name, const vmsc_rules_t *rules)
 	race->lanes[race->nr].replay = vmsc_replay_new(&config);
 	if (!race->lanes[race->nr++].replay)
 		vmsc_out_of_memory();
+}
+
+static int column_width(const struct lane *lane)
+{
+	return strlen(lane->name) > 9 ? (int)strlen(lane->name) : 9;
 }
 
 /* The kernel's own view belongs to the kernel that was recorded; the others see only where all begin. */
@@ -113,6 +136,8 @@ static void compare_lane(struct race *race, struct lane *lane, const struct vmsc
 
 	if (!mine || !other)
 		return;
+	if (lane->is_left_out)
+		other = mine;
 	other_result = mine->predicted != other->predicted;
 	lane->other_results += other_result;
 	if (lane->first)
@@ -132,6 +157,15 @@ static void compare_lane(struct race *race, struct lane *lane, const struct vmsc
 	lane->first_text = vmsc_call_to_text(&call);
 }
 
+static void note_count(struct lane *lane, size_t count)
+{
+	APPEND(lane->counts, lane->nr_counts, (uint32_t)count);
+	if (count <= lane->peak)
+		return;
+	lane->peak = count;
+	lane->peak_call = lane->nr_counts;
+}
+
 static void after_call(struct race *race, const struct vmsc_call_record *record)
 {
 	size_t i, count;
@@ -141,12 +175,32 @@ static void after_call(struct race *race, const struct vmsc_call_record *record)
 		count = vmsc_replay_mm(race->lanes[i].replay)
 				? vmsc_mm_map_count(vmsc_replay_mm(race->lanes[i].replay))
 				: 0;
-		if (count > race->lanes[i].peak)
-			race->lanes[i].peak = count;
+		note_count(&race->lanes[i], count);
 		if (i && count)
 			compare_lane(race, &race->lanes[i], record);
 	}
 	race->extra = NULL;
+}
+
+/* The record as this lane shall see it. */
+static void feed_lane(struct lane *lane, const struct vmsc_record *record)
+{
+	static const struct vmsc_extra_record nothing = {
+		.head = {.type = VMSC_RECORD_EXTRA, .size = sizeof(struct vmsc_extra_record)}};
+	struct vmsc_altered_call altered;
+	const struct vmsc_record *seen = record;
+
+	if (lane->without && record->type == VMSC_RECORD_CALL) {
+		const struct vmsc_call_record *call = vmsc_without_apply(
+			lane->without, vmsc_replay_mm(lane->replay), (const void *)record, &altered);
+
+		lane->is_left_out = !call;
+		lane->left_out += !call;
+		/* what was told for a call that is left out is not to be taken for the next one's */
+		seen = call ? &call->head : &nothing.head;
+	}
+	if (vmsc_replay_record(lane->replay, seen))
+		vmsc_out_of_memory();
 }
 
 static void feed(struct race *race, const struct vmsc_record *record)
@@ -159,12 +213,34 @@ static void feed(struct race *race, const struct vmsc_record *record)
 		race->skipping = !is_beginning((const void *)record);
 	for (i = 0; i < race->nr; i++)
 		if (!i || !in_snapshot || !race->skipping)
-			if (vmsc_replay_record(race->lanes[i].replay, record))
-				vmsc_out_of_memory();
+			feed_lane(&race->lanes[i], record);
 	if (record->type == VMSC_RECORD_EXTRA)
 		race->extra = (const void *)record;
 	if (record->type == VMSC_RECORD_CALL)
 		after_call(race, (const void *)record);
+}
+
+/* VMAs over time, side by side. */
+static void write_counts(const struct race *race)
+{
+	uint64_t row, call, before = 0;
+	size_t i;
+
+	if (race->calls < COUNT_ROWS)
+		return;
+	printf("\n%10s", "call");
+	for (i = 0; i < race->nr; i++)
+		printf("  %*s", column_width(&race->lanes[i]), race->lanes[i].name);
+	putchar('\n');
+	for (row = 1; row <= COUNT_ROWS; row++, before = call) {
+		call = race->calls * row / COUNT_ROWS;
+		if (call == before)
+			continue;
+		printf("%10" PRIu64, call);
+		for (i = 0; i < race->nr; i++)
+			printf("  %*" PRIu32, column_width(&race->lanes[i]), race->lanes[i].counts[call - 1]);
+		putchar('\n');
+	}
 }
 
 static void write_race(const struct race *race)
@@ -186,6 +262,53 @@ static void write_race(const struct race *race)
 		else
 			printf("call %" PRIu64 " %s: %s\n", lane->first, lane->first_text, lane->first_why);
 	}
+	for (i = 0; i < race->nr; i++)
+		if (race->lanes[i].without)
+			printf("\n%s: %" PRIu64
+			       " calls left out; calls that failed in the trace stay failed\n",
+			       race->lanes[i].name, race->lanes[i].left_out);
+	write_counts(race);
+}
+
+static json_t *lane_json(const struct lane *lane)
+{
+	const struct vmsc_mm *mm = vmsc_replay_mm(lane->replay);
+	size_t now = mm ? vmsc_mm_map_count(mm) : 0, step = lane->nr_counts / MAX_POINTS + 1, call;
+	json_t *object = json_object(), *counts = json_array(), *point;
+
+	vmsc_json_put(object, "rules", vmsc_json_text(lane->name));
+	vmsc_json_put(object, "vmas", vmsc_json_number(now));
+	vmsc_json_put(object, "peak", vmsc_json_number(lane->peak > now ? lane->peak : now));
+	vmsc_json_put(object, "peak_call", vmsc_json_number(lane->peak_call));
+	vmsc_json_put(object, "other_results", vmsc_json_number(lane->other_results));
+	vmsc_json_put(object, "left_out", vmsc_json_number(lane->left_out));
+	vmsc_json_put(object, "first_divergence", lane->first ? vmsc_json_number(lane->first) : json_null());
+	vmsc_json_put(object, "first_text",
+		      lane->first_text ? vmsc_json_text(lane->first_text) : json_null());
+	vmsc_json_put(object, "first_why", lane->first_why ? vmsc_json_text(lane->first_why) : json_null());
+	for (call = 0; call < lane->nr_counts; call += step) {
+		point = json_array();
+		vmsc_json_append(point, vmsc_json_number(call + 1));
+		vmsc_json_append(point, json_integer(lane->counts[call]));
+		vmsc_json_append(counts, point);
+	}
+	vmsc_json_put(object, "counts", counts);
+	return object;
+}
+
+static void write_race_json(const struct race *race)
+{
+	json_t *object = json_object(), *lanes = json_array();
+	size_t i;
+
+	for (i = 0; i < race->nr; i++)
+		vmsc_json_append(lanes, lane_json(&race->lanes[i]));
+	vmsc_json_put(object, "schema", json_string("vmascope.replay/1"));
+	vmsc_json_put(object, "calls", vmsc_json_number(race->calls));
+	vmsc_json_put(object, "lanes", lanes);
+	json_dumpf(object, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(object);
 }
 
 static bool add_kernels(struct race *race, const char *list)
@@ -212,12 +335,37 @@ static void free_race(struct race *race)
 	for (i = 0; i < race->nr; i++) {
 		vmsc_replay_free(race->lanes[i].replay);
 		free(race->lanes[i].name);
+		free(race->lanes[i].counts);
 		free(race->lanes[i].first_text);
 		free(race->lanes[i].first_why);
 	}
 }
 
-static int replay(const char *path, const char *kernels)
+static bool add_without(struct race *race, const char *list)
+{
+	uint32_t set = vmsc_without_parse(list);
+
+	if (!set || race->nr == MAX_LANES) {
+		vmsc_usage(0, "--without=%s: one of these is not known, or there are too many", list);
+		return false;
+	}
+	add_lane(race, vmsc_format("no %s", list), NULL);
+	race->lanes[race->nr - 1].without = set;
+	return true;
+}
+
+static bool add_lanes(struct race *race, const struct wish *wish)
+{
+	size_t i;
+
+	add_lane(race, vmsc_format("%s", "the trace's"), NULL);
+	for (i = 0; i < wish->nr_without; i++)
+		if (!add_without(race, wish->without[i]))
+			return false;
+	return !wish->kernels || add_kernels(race, wish->kernels);
+}
+
+static int replay(const char *path, const struct wish *wish)
 {
 	struct race race = {.nr = 0};
 	const struct vmsc_record *record;
@@ -226,11 +374,13 @@ static int replay(const char *path, const char *kernels)
 
 	if (!vmsc_input_open(&input, path))
 		return status;
-	add_lane(&race, vmsc_format("%s", "the trace's"), NULL);
-	if (add_kernels(&race, kernels)) {
+	if (add_lanes(&race, wish)) {
 		while ((record = vmsc_trace_next(&input.trace)))
 			feed(&race, record);
-		write_race(&race);
+		if (wish->json)
+			write_race_json(&race);
+		else
+			write_race(&race);
 		status = vmsc_input_complain_if_damaged(&input) ? VMSC_EXIT_TROUBLE : VMSC_EXIT_GOOD;
 	}
 	free_race(&race);
@@ -238,22 +388,47 @@ static int replay(const char *path, const char *kernels)
 	return vmsc_finish_output(status);
 }
 
+static bool take_option(struct wish *wish, int option)
+{
+	switch (option) {
+	case 'k':
+		wish->kernels = optarg;
+		return true;
+	case 'w':
+		if (wish->nr_without < MAX_LANES)
+			wish->without[wish->nr_without++] = optarg;
+		return true;
+	case 'j':
+		wish->json = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 int vmsc_replay_main(int argc, char **argv)
 {
 	static const struct option options[] = {{"kernel", required_argument, NULL, 'k'},
+						{"without", required_argument, NULL, 'w'},
+						{"json", no_argument, NULL, 'j'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
-	const char *kernels = DEFAULT_KERNELS;
+	struct wish wish = {.nr_without = 0};
 	int option;
 
 	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
-		if (option == '?')
+		if (option == 'h') {
+			vmsc_help();
+			puts("Kinds of calls to leave out:");
+			vmsc_without_list(stdout);
+			return vmsc_finish_output(VMSC_EXIT_GOOD);
+		}
+		if (!take_option(&wish, option))
 			return VMSC_EXIT_TROUBLE;
-		if (option == 'h')
-			return vmsc_help();
-		kernels = optarg;
 	}
 	if (argc - optind != 1)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs one trace");
-	return replay(argv[optind], kernels);
+	if (!wish.kernels && !wish.nr_without)
+		wish.kernels = DEFAULT_KERNELS;
+	return replay(argv[optind], &wish);
 }

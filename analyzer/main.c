@@ -35,9 +35,11 @@ static const struct vmsc_command commands[] = {
 	 "  --json               as JSON\n"
 	 "With ADDR2: why the VMAs at the two addresses are not one.\n",
 	 vmsc_why_main},
-	{"replay", "TRACE [--kernel=6.1,6.12,…]",
-	 "the same calls under the rules of other kernels, side by side",
-	 "  --kernel=LIST        releases with commas between (default 6.1,6.6,6.12,6.18,7.0)\n",
+	{"replay", "TRACE [--kernel=6.1,6.12,…] [--without=names,guards,…]… [--json]",
+	 "the same calls under the rules of other kernels, or without some of them, side by side",
+	 "  --kernel=LIST        releases with commas between (default 6.1,6.6,6.12,6.18,7.0)\n"
+	 "  --without=LIST       leaves out kinds of calls; may be given several times, each for a row\n"
+	 "  --json               as JSON\n",
 	 vmsc_replay_main},
 	{"export", "TRACE --format=jsonl [-o FILE]", "a trace in a form for other tools",
 	 "  --format=jsonl       one JSON object per line; check, report and replay read it back\n"

@@ -126,7 +126,7 @@ class Replay(Case):
     def test_side_by_side(self):
         done = run("replay", case("small.jsonl"), "--kernel=6.1,6.12,7.0")
         self.assertEqual((done.returncode, done.stderr), (0, b""))
-        rows = done.stdout.decode().splitlines()[2:]
+        rows = done.stdout.decode().splitlines()[2:6]
         self.assertEqual([row.split()[-0 if row.startswith("the") else 0] for row in rows], ["the", "6.1", "6.12", "7.0"])
         self.assertTrue(rows[2].endswith("none"), rows[2])
 
@@ -149,6 +149,73 @@ class Replay(Case):
             done = run("replay", case("small.jsonl"), "--kernel=" + kernels)
             self.assertEqual(done.returncode, 2, kernels)
             self.one_line(done, "no release")
+
+
+class Without(Case):
+    """The same trace without a kind of call."""
+    BASE = 0x7f0000000000
+
+    def race(self, calls, *wishes):
+        header = self.lines()[0]
+        header["vmas"] = []
+        header["rules"] = sorted(set(header["rules"]) | {"anon-vma-name"})
+        end = {"end": "exit", "status": 0, "calls": sum("call" in line for line in calls), "lost": 0, "why": ""}
+        done = run("replay", "--json", *["--without=" + wish for wish in wishes], self.write_lines([header, *calls, end]))
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        return [(lane["vmas"], lane["peak"], lane["left_out"]) for lane in json.loads(done.stdout)["lanes"]]
+
+    def call(self, name, page, pages, **more):
+        return {"call": name, "addr": hex(self.BASE + page * 4096), "len": pages * 4096, "result": 0, **more}
+
+    def mmap(self, page, pages, prot=("r", "w"), flags=("private", "anonymous", "fixed")):
+        return self.call("mmap", page, pages, prot=list(prot), flags=list(flags), fd=-1,
+                         result=hex(self.BASE + page * 4096))
+
+    def test_names(self):
+        name = {"call": "prctl", "op": "set_vma", "arg2": "0x0", "arg3": hex(self.BASE + 2 * 4096), "arg4": "0x2000",
+                "arg5": "0x1234", "name": 1, "result": 0}
+        calls = [self.mmap(0, 8), {"define": "name", "id": 1, "text": "block"}, name]
+        self.assertEqual(self.race(calls, "names"), [(3, 3, 0), (1, 1, 1)])
+
+    def test_kinds(self):
+        area = self.mmap(0, 8)
+        rows = {
+            "dontdump": [area, self.call("madvise", 2, 2, advice="dontdump")],
+            "hugepage": [area, self.call("madvise", 2, 2, advice="nohugepage")],
+            "dontfork": [area, self.call("madvise", 2, 2, advice="dontfork")],
+            "readahead": [area, self.call("madvise", 2, 2, advice="random")],
+            "mlock": [area, self.call("mlock", 2, 2)],
+            "mprotect": [area, self.call("mprotect", 2, 2, prot=["r"])],
+            "guards": [area, self.call("mprotect", 2, 2, prot=[])],
+            "decommit": [area, self.mmap(2, 2, (), ("private", "anonymous", "fixed", "noreserve"))],
+            "mseal": [area, self.call("mseal", 2, 2, flags="0x0")],
+        }
+        for wish, calls in rows.items():
+            with self.subTest(wish):
+                self.assertEqual(self.race(calls, wish), [(3, 3, 0), (1, 1, 1)])
+
+    def test_flag_of_mmap(self):
+        locked = self.mmap(2, 2, flags=("private", "anonymous", "fixed", "locked"))
+        self.assertEqual(self.race([self.mmap(0, 2), locked], "mlock"), [(2, 2, 0), (1, 1, 0)])
+
+    def test_stack_reserved_then_opened(self):
+        calls = [self.mmap(0, 8, ()), self.call("mprotect", 1, 7, prot=["r", "w"])]
+        self.assertEqual(self.race(calls, "guards"), [(2, 2, 0), (1, 1, 0)])
+
+    def test_a_large_inaccessible_range_is_no_guard(self):
+        calls = [self.mmap(0, 64), self.call("mprotect", 8, 32, prot=[])]
+        self.assertEqual(self.race(calls, "guards"), [(3, 3, 0), (3, 3, 0)])
+
+    def test_others_stay(self):
+        calls = [self.mmap(0, 8), self.call("madvise", 2, 2, advice="dontdump"), self.call("mlock", 5, 1)]
+        self.assertEqual(self.race(calls, "dontdump", "mlock", "dontdump,mlock"),
+                         [(5, 5, 0), (3, 3, 1), (3, 3, 1), (1, 1, 2)])
+
+    def test_unknown(self):
+        for wish in ("", "nonsense", "names,", "names,nonsense"):
+            done = run("replay", case("small.jsonl"), "--without=" + wish)
+            self.assertEqual(done.returncode, 2, wish)
+            self.one_line(done, "--without=" + wish)
 
 
 if __name__ == "__main__":
