@@ -160,6 +160,23 @@ enum vmsc_merge_caller {
 
 const char *vmsc_merge_caller_name(unsigned int caller);
 
+/*
+ * Which implementation merges: one function for new ranges and one for modified ones (since 6.12), or the one function of
+ * the releases before, which told eight cases apart.
+ */
+#define VMSC_MERGE_WAYS(X)                                                                                             \
+	X(NEW, "new")                                                                                                  \
+	X(CASES, "cases")
+
+enum vmsc_merge_way {
+#define X(name, text) VMSC_MERGE_WAY_##name,
+	VMSC_MERGE_WAYS(X)
+#undef X
+	VMSC_NR_MERGE_WAYS
+};
+
+const char *vmsc_merge_way_name(unsigned int way);
+
 /* One merge attempt. refused[] is VMSC_REFUSED_NONE for a side that joined. */
 struct vmsc_merge_note {
 	enum vmsc_merge_caller caller;
@@ -167,6 +184,7 @@ struct vmsc_merge_note {
 	enum vmsc_refusal refused[2]; /* with prev, with next */
 	uint64_t flag_bits[2]; /* vm_flags that differ, where the refusal is VMSC_REFUSED_FLAGS */
 	bool merged;
+	unsigned int merge_case; /* 1 to 8, VMSC_MERGE_WAY_CASES only; 0: none */
 };
 
 struct vmsc_range {
@@ -283,6 +301,7 @@ struct vmsc_listener {
 struct vmsc_mm_config {
 	vmsc_rules_t rules;
 	enum vmsc_unmap_way unmap_way;
+	enum vmsc_merge_way merge_way;
 	struct vmsc_limits limits;
 	struct vmsc_layout layout;
 	struct vmsc_listener listener;

@@ -88,6 +88,7 @@ struct vmsc_replay_config {
 	struct vmsc_allocator allocator;
 	vmsc_rules_t rules;
 	enum vmsc_unmap_way unmap_way;
+	enum vmsc_merge_way merge_way;
 	bool rules_given; /* use rules, whatever the trace says (what would another kernel have done) */
 	struct vmsc_replay_listener listener;
 };

@@ -112,6 +112,7 @@ struct vmsc_merge {
 		traits; /* of the VMA that is copied or modified: VMSC_VMA_FORKED, VMSC_VMA_ANON_VMA_UNSURE */
 	enum vmsc_refusal refused[2];
 	uint64_t flag_bits[2];
+	unsigned int merge_case; /* merge_cases.c; 0: none */
 	enum vmsc_hidden hidden;
 };
 
@@ -236,6 +237,14 @@ struct vmsc_node *vmsc_merge_new_vma(struct vmsc_mm *mm, struct vmsc_merge *merg
 struct vmsc_node *vmsc_merge_modified(struct vmsc_mm *mm, struct vmsc_merge *merge);
 enum vmsc_refusal vmsc_merge_refusal(const struct vmsc_mm *mm, struct vmsc_merge *merge, int side);
 void vmsc_merge_copy(struct vmsc_merge *merge, const struct vmsc_vma *vma);
+bool vmsc_merge_can_join(struct vmsc_merge *merge);
+bool vmsc_merge_can_remove(const struct vmsc_mm *mm, const struct vmsc_node *node);
+void vmsc_merge_absorb(struct vmsc_mm *mm, struct vmsc_node *target, const struct vmsc_node *part);
+void vmsc_merge_absorb_wanted(struct vmsc_mm *mm, struct vmsc_node *target, const struct vmsc_merge *merge);
+void vmsc_merge_tell(struct vmsc_mm *mm, const struct vmsc_merge *merge, bool merged);
+
+/* merge_cases.c */
+struct vmsc_node *vmsc_merge_by_cases(struct vmsc_mm *mm, struct vmsc_merge *merge);
 
 /* split.c */
 struct vmsc_change vmsc_change_of(const struct vmsc_node *node);

@@ -29,7 +29,7 @@ static bool is_same_file_possible(const struct vmsc_mm *mm, uint32_t one, uint32
 
 /*
  * A close hook hinders by release: 6.1 every neighbour that has one, 6.6 only next, which might be removed;
- * from 6.12 on nobody here, but the removal itself (can_remove).
+ * from 6.12 on nobody here, but the removal itself (vmsc_merge_can_remove).
  */
 static bool is_hindered_by_close(const struct vmsc_mm *mm, const struct vmsc_node *neighbour, int side)
 {
@@ -40,7 +40,7 @@ static bool is_hindered_by_close(const struct vmsc_mm *mm, const struct vmsc_nod
 	return vmsc_file_has_close_hook(mm, &neighbour->vma);
 }
 
-static bool can_remove(const struct vmsc_mm *mm, const struct vmsc_node *node)
+bool vmsc_merge_can_remove(const struct vmsc_mm *mm, const struct vmsc_node *node)
 {
 	return !vmsc_file_has_close_hook(mm, &node->vma);
 }
@@ -140,7 +140,7 @@ enum vmsc_refusal vmsc_merge_refusal(const struct vmsc_mm *mm, struct vmsc_merge
 }
 
 /* Both neighbours would take the range; would they take each other? */
-static bool are_neighbours_compatible(struct vmsc_merge *merge)
+bool vmsc_merge_can_join(struct vmsc_merge *merge)
 {
 	const struct vmsc_vma *prev = &merge->prev->vma, *next = &merge->next->vma;
 
@@ -158,9 +158,9 @@ static void decide_new(const struct vmsc_mm *mm, struct vmsc_merge *merge)
 	merge->refused[RIGHT] = refusal_with(mm, merge, RIGHT, merge->anon_vma);
 	if (merge->refused[LEFT] || merge->refused[RIGHT])
 		return;
-	if (!are_neighbours_compatible(merge))
+	if (!vmsc_merge_can_join(merge))
 		merge->refused[RIGHT] = VMSC_REFUSED_ANON_VMA;
-	else if (!can_remove(mm, merge->next))
+	else if (!vmsc_merge_can_remove(mm, merge->next))
 		merge->refused[RIGHT] = VMSC_REFUSED_CLOSE_HOOK;
 }
 
@@ -178,11 +178,14 @@ static void decide_new_next_first(const struct vmsc_mm *mm, struct vmsc_merge *m
 		merge->hidden = VMSC_HIDDEN_ANON_VMA;
 }
 
-static void tell(struct vmsc_mm *mm, const struct vmsc_merge *merge, bool merged)
+void vmsc_merge_tell(struct vmsc_mm *mm, const struct vmsc_merge *merge, bool merged)
 {
 	const struct vmsc_listener *listener = &mm->config.listener;
-	struct vmsc_merge_note note = {
-		.caller = merge->caller, .start = merge->start, .end = merge->end, .merged = merged};
+	struct vmsc_merge_note note = {.caller = merge->caller,
+				       .start = merge->start,
+				       .end = merge->end,
+				       .merged = merged,
+				       .merge_case = merge->merge_case};
 
 	if (mm->dry)
 		return;
@@ -199,7 +202,7 @@ static void tell(struct vmsc_mm *mm, const struct vmsc_merge *merge, bool merged
 }
 
 /* Takes the anon_vma (if @target has none), sticky flags and suspicion of @part over into @target. */
-static void absorb(struct vmsc_mm *mm, struct vmsc_node *target, const struct vmsc_node *part)
+void vmsc_merge_absorb(struct vmsc_mm *mm, struct vmsc_node *target, const struct vmsc_node *part)
 {
 	if (!target->vma.anon_vma && part->vma.anon_vma)
 		vmsc_anon_adopt(&target->vma, part->vma.anon_vma, part->vma.traits);
@@ -209,7 +212,7 @@ static void absorb(struct vmsc_mm *mm, struct vmsc_node *target, const struct vm
 }
 
 /* The same for a range that has no VMA yet. */
-static void absorb_wanted(struct vmsc_mm *mm, struct vmsc_node *target, const struct vmsc_merge *merge)
+void vmsc_merge_absorb_wanted(struct vmsc_mm *mm, struct vmsc_node *target, const struct vmsc_merge *merge)
 {
 	if (!target->vma.anon_vma && merge->anon_vma)
 		vmsc_anon_adopt(&target->vma, merge->anon_vma, merge->traits);
@@ -223,15 +226,15 @@ static struct vmsc_node *commit_new(struct vmsc_mm *mm, const struct vmsc_merge 
 	bool left = !merge->refused[LEFT], right = !merge->refused[RIGHT];
 
 	if (!left) {
-		absorb_wanted(mm, next, merge);
+		vmsc_merge_absorb_wanted(mm, next, merge);
 		vmsc_node_set_range(mm, next, merge->start, next->vma.end);
 		return next;
 	}
-	absorb_wanted(mm, prev, merge);
+	vmsc_merge_absorb_wanted(mm, prev, merge);
 	if (right) {
 		uint64_t end = next->vma.end;
 
-		absorb(mm, prev, next);
+		vmsc_merge_absorb(mm, prev, next);
 		vmsc_node_remove(mm, next);
 		vmsc_node_set_range(mm, prev, prev->vma.start, end);
 	} else {
@@ -268,9 +271,11 @@ struct vmsc_node *vmsc_merge_new_vma(struct vmsc_mm *mm, struct vmsc_merge *merg
 	}
 	if (merge->caller == VMSC_MERGE_BY_MMAP_REGION && !has_rule(mm, VMSC_RULE_NEW_MERGE_PREV_FIRST))
 		decide_new_next_first(mm, merge);
+	else if (mm->config.merge_way == VMSC_MERGE_WAY_CASES)
+		return vmsc_merge_by_cases(mm, merge);
 	else
 		decide_new(mm, merge);
-	tell(mm, merge, !merge->refused[LEFT] || !merge->refused[RIGHT]);
+	vmsc_merge_tell(mm, merge, !merge->refused[LEFT] || !merge->refused[RIGHT]);
 	if (merge->refused[LEFT] && merge->refused[RIGHT])
 		return NULL;
 	if (!mm->dry)
@@ -286,15 +291,15 @@ static void decide_modified(const struct vmsc_mm *mm, struct vmsc_merge *merge)
 
 	merge->refused[LEFT] = refusal_with(mm, merge, LEFT, merge->anon_vma);
 	merge->refused[RIGHT] = refusal_with(mm, merge, RIGHT, merge->anon_vma);
-	if (!merge->refused[LEFT] && !merge->refused[RIGHT] && !are_neighbours_compatible(merge))
+	if (!merge->refused[LEFT] && !merge->refused[RIGHT] && !vmsc_merge_can_join(merge))
 		merge->refused[RIGHT] = VMSC_REFUSED_ANON_VMA;
-	if (whole && !can_remove(mm, middle)) {
+	if (whole && !vmsc_merge_can_remove(mm, middle)) {
 		if (!merge->refused[LEFT])
 			merge->refused[LEFT] = VMSC_REFUSED_CLOSE_HOOK;
 		if (!merge->refused[RIGHT])
 			merge->refused[RIGHT] = VMSC_REFUSED_CLOSE_HOOK;
 	}
-	if (!merge->refused[LEFT] && !merge->refused[RIGHT] && !can_remove(mm, merge->next))
+	if (!merge->refused[LEFT] && !merge->refused[RIGHT] && !vmsc_merge_can_remove(mm, merge->next))
 		merge->refused[RIGHT] = VMSC_REFUSED_CLOSE_HOOK;
 }
 
@@ -305,10 +310,10 @@ static struct vmsc_node *commit_left(struct vmsc_mm *mm, const struct vmsc_merge
 	struct vmsc_node *prev = merge->prev, *middle = merge->middle, *next = merge->next;
 	uint64_t end = merge->end;
 
-	absorb(mm, prev, middle);
+	vmsc_merge_absorb(mm, prev, middle);
 	if (!merge->refused[RIGHT]) {
 		end = next->vma.end;
-		absorb(mm, prev, next);
+		vmsc_merge_absorb(mm, prev, next);
 		vmsc_node_remove(mm, next);
 	}
 	if (merge->end == middle->vma.end)
@@ -323,7 +328,7 @@ static struct vmsc_node *commit_right(struct vmsc_mm *mm, const struct vmsc_merg
 {
 	struct vmsc_node *middle = merge->middle, *next = merge->next;
 
-	absorb(mm, next, middle);
+	vmsc_merge_absorb(mm, next, middle);
 	if (merge->start == middle->vma.start)
 		vmsc_node_remove(mm, middle);
 	else
@@ -348,10 +353,12 @@ struct vmsc_node *vmsc_merge_modified(struct vmsc_mm *mm, struct vmsc_merge *mer
 {
 	bool left, right;
 
+	if (mm->config.merge_way == VMSC_MERGE_WAY_CASES)
+		return vmsc_merge_by_cases(mm, merge);
 	decide_modified(mm, merge);
 	left = !merge->refused[LEFT];
 	right = !merge->refused[RIGHT];
-	tell(mm, merge, left || right);
+	vmsc_merge_tell(mm, merge, left || right);
 	if (!left && !right)
 		return NULL;
 	if (mm->dry)
@@ -374,7 +381,7 @@ enum vmsc_refusal vmsc_mm_why_apart(const struct vmsc_mm *mm, const struct vmsc_
 	refusal = vmsc_merge_refusal(mm, &merge, LEFT);
 	if (flag_bits)
 		*flag_bits = merge.flag_bits[LEFT];
-	if (refusal == VMSC_REFUSED_NONE && !can_remove(mm, &nodes[1]))
+	if (refusal == VMSC_REFUSED_NONE && !vmsc_merge_can_remove(mm, &nodes[1]))
 		return VMSC_REFUSED_CLOSE_HOOK;
 	if (refusal != VMSC_REFUSED_ANON_VMA)
 		return refusal;

@@ -80,6 +80,7 @@ struct vmsc_replay *vmsc_replay_new(const struct vmsc_replay_config *config)
 	struct vmsc_mm_config about = {
 		.rules = config->rules,
 		.unmap_way = config->unmap_way,
+		.merge_way = config->merge_way,
 		.limits = default_limits,
 		.listener = { .merge = on_merge, .unmap = on_unmap, .ctx = replay },
 	};

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool layout_model_older_ways;
+
 static void *count_alloc(void *ctx, size_t size)
 {
 	struct layout_model *world = ctx;
@@ -121,6 +123,8 @@ static struct vmsc_mm_config config_of(struct layout_model *world, vmsc_rules_t 
 			   .start_brk = LAYOUT_BASE,
 			   .brk = LAYOUT_BASE,
 			   .start_stack = UINT64_C(0x7ffffff00000)},
+		.merge_way = layout_model_older_ways ? VMSC_MERGE_WAY_CASES : VMSC_MERGE_WAY_NEW,
+		.unmap_way = layout_model_older_ways ? VMSC_UNMAP_WAY_ARGS : VMSC_UNMAP_WAY_DESC,
 		.listener = {.merge = note_merge, .unmap = note_unmap, .ctx = world},
 	};
 

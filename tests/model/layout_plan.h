@@ -150,6 +150,9 @@ struct layout_model {
 	char unmaps[512];
 };
 
+/* The other implementations of merging and unmapping: every row must hold by them too. */
+extern bool layout_model_older_ways;
+
 int layout_model_new(struct layout_model *world, vmsc_rules_t rules, uint64_t fail_at);
 void layout_model_free(struct layout_model *world);
 int layout_model_do(struct layout_model *world, struct layout_step *step, int64_t *result);
