@@ -125,13 +125,13 @@ static char *frame_text(const struct vmsc_answers *answers, const struct vmsc_fr
 	return text;
 }
 
-static char *frames_text(const struct vmsc_answers *answers, const struct vmsc_site *site)
+static char *frames_text(const struct vmsc_answers *answers, const struct vmsc_site *site, bool places)
 {
 	char *text = vmsc_format("%s", ""), *frame, *longer;
 	size_t i;
 
 	for (i = 0; i < site->nr_frames; i++) {
-		frame = frame_text(answers, site->frames[i], !i);
+		frame = frame_text(answers, site->frames[i], places && !i);
 		longer = vmsc_format("%s%s%s", text, i ? " < " : "", frame);
 		free(frame);
 		free(text);
@@ -140,7 +140,7 @@ static char *frames_text(const struct vmsc_answers *answers, const struct vmsc_s
 	return text;
 }
 
-char *vmsc_site_text(const struct vmsc_answers *answers, uint32_t number)
+static char *site_text(const struct vmsc_answers *answers, uint32_t number, bool places)
 {
 	const struct vmsc_history *history = &answers->end->history;
 	const struct vmsc_site *site;
@@ -154,11 +154,22 @@ char *vmsc_site_text(const struct vmsc_answers *answers, uint32_t number)
 		return vmsc_format("%s", "unknown");
 	site = &history->sites[number];
 	call = vmsc_syscall_text(site->nr);
-	where = site->nr_frames ? frames_text(answers, site) : vmsc_format("%s", "(no stack recorded)");
+	where = site->nr_frames ? frames_text(answers, site, places)
+				: vmsc_format("%s", "(no stack recorded)");
 	text = vmsc_format("%s  %s", call, where);
 	free(call);
 	free(where);
 	return text;
+}
+
+char *vmsc_site_text(const struct vmsc_answers *answers, uint32_t site)
+{
+	return site_text(answers, site, true);
+}
+
+char *vmsc_site_name(const struct vmsc_answers *answers, uint32_t site)
+{
+	return site_text(answers, site, false);
 }
 
 static char *slot_text(const struct vmsc_answers *answers, const struct vmsc_slot *slot)

@@ -71,6 +71,8 @@ void vmsc_report_close(struct vmsc_report *report);
 
 /* "madvise  libjsc.so+0x1234 decommit(void*) (heap.cpp:12) < sweep() (heap.cpp:90)"; the caller frees it. */
 char *vmsc_site_text(const struct vmsc_answers *answers, uint32_t site);
+/* The same without offsets where a function has a name: "madvise  decommit < sweep". The caller frees it. */
+char *vmsc_site_name(const struct vmsc_answers *answers, uint32_t site);
 /* "84 KiB rw-p + 8 KiB ---p"; the caller frees it. */
 char *vmsc_pattern_text(const struct vmsc_answers *answers, const struct vmsc_pattern *pattern);
 /* "flags differ: VM_DONTDUMP"; the caller frees it. */

@@ -18,6 +18,7 @@ struct vmsc_command {
 
 int vmsc_check_main(int argc, char **argv);
 int vmsc_conform_main(int argc, char **argv);
+int vmsc_diff_main(int argc, char **argv);
 int vmsc_export_main(int argc, char **argv);
 int vmsc_fuzz_main(int argc, char **argv);
 int vmsc_kernel_main(int argc, char **argv);

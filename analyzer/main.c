@@ -41,17 +41,24 @@ static const struct vmsc_command commands[] = {
 	 "  --without=LIST       leaves out kinds of calls; may be given several times, each for a row\n"
 	 "  --json               as JSON\n",
 	 vmsc_replay_main},
+	{"diff", "TRACE TRACE [--json]", "two recordings compared: by call site, by reason, by kind",
+	 "  --json               as JSON\n"
+	 "Sites are matched by the names of their functions, so that two builds of a program compare.\n",
+	 vmsc_diff_main},
 	{"export", "TRACE --format=jsonl [-o FILE]", "a trace in a form for other tools",
 	 "  --format=jsonl       one JSON object per line; check, report and replay read it back\n"
 	 "  -o FILE              write there instead of stdout\n",
 	 vmsc_export_main},
-	{"conform", "CALLS.jsonl… [--rules=NAMES]", "make calls for real and compare the kernel with the model",
+	{"conform", "CALLS.jsonl… [--rules=NAMES]",
+	 "make calls for real and compare the kernel with the model",
 	 "  --rules=NAMES        the model's rules, blanks between (default: as found by experiment)\n"
-	 "CALLS is as `export --format=jsonl` writes it, or a file of cases as in tests/vectors; - is stdin.\n"
+	 "CALLS is as `export --format=jsonl` writes it, or a file of cases as in tests/vectors; - is "
+	 "stdin.\n"
 	 "The calls are made in a process of their own, and compared after each: result, VMAs, flags.\n"
 	 "Exit status: 0 the same, 1 something differs (the first such call is named), 2 can't be done.\n",
 	 vmsc_conform_main},
-	{"fuzz", "[--seed N] [--calls N] [--shrink] [-o PREFIX]", "random calls, by the kernel and on the model",
+	{"fuzz", "[--seed N] [--calls N] [--shrink] [-o PREFIX]",
+	 "random calls, by the kernel and on the model",
 	 "  --seed N             the first sequence (default 1)\n"
 	 "  --calls N            so many in all (default 10000)\n"
 	 "  --shrink             leave out all calls that a difference does not need\n"

@@ -155,6 +155,50 @@ class Refused(Situation):
                 self.refused(name, cause, errno)
 
 
+class Diff(Situation):
+    def setUp(self):
+        super().setUp()
+        self.before = self.record("mlocks", "50")
+        os.rename(self.before, self.path("before.vmt"))
+        self.after = self.record("mlocks", "80")
+        self.other = self.record("hugepage", "50")
+
+    def diff(self, *traces):
+        text, data = run("diff", *traces), run("diff", "--json", *traces)
+        self.assertEqual((text.returncode, text.stderr, data.returncode), (0, b"", 0))
+        return text.stdout.decode(), json.loads(data.stdout)
+
+    def row(self, found, table, *parts):
+        """The counts of the one row with all @parts in its name."""
+        row, = [row for row in found[table] if all(part in row["name"] for part in parts)]
+        return row["first"], row["second"]
+
+    def test_more_of_the_same(self):
+        text, found = self.diff(self.path("before.vmt"), self.after)
+        self.assertEqual(found["second"]["peak"] - found["first"]["peak"], 60)
+        self.assertEqual(self.row(found, "sites", "mlock", "lock_page"), (99, 159))
+        self.assertEqual(self.row(found, "reasons", "VM_LOCKED"), (99, 159))
+        self.assertEqual(self.row(found, "callers", "mlock", "lock_page"), (50, 80))
+        self.assertEqual(self.row(found, "calls", "mlock"), (50, 80))
+        self.has(text, "99        159        +60  mlock  lock_page < mlocks < main")
+
+    def test_something_else(self):
+        _, found = self.diff(self.after, self.other)
+        self.assertEqual(self.row(found, "sites", "mlock", "lock_page"), (159, 0))
+        self.assertEqual(self.row(found, "sites", "madvise", "no_huge"), (0, 99))
+
+    def test_the_same(self):
+        text, found = self.diff(self.after, self.after)
+        self.assertNotIn("change\n         ", text.split("merges")[1])
+        self.assertTrue(all(row["first"] == row["second"] for row in found["sites"] + found["kinds"]))
+
+    def test_refused(self):
+        for traces in ([self.after], [self.after, self.path("gone")], [self.after] * 3):
+            done = run("diff", *traces)
+            self.assertEqual((done.returncode, done.stdout), (2, b""), traces)
+            self.one_line(done)
+
+
 class Tree(Situation):
     def test_several_processes(self):
         traces = [self.record("mlocks", "50"), self.record("hugepage", "50")]
