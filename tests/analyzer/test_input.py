@@ -102,7 +102,7 @@ class Usage(Case):
             self.one_line(done, "--nonsense")
 
     def test_unknown_format(self):
-        for name in ("chrome", "folded", "csv", "sqlite", "xml"):
+        for name in ("xml", "pprof", ""):
             done = run("export", case("small.jsonl"), "--format=" + name)
             self.assertEqual(done.returncode, 2)
             self.one_line(done, name)

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "callform.h"
+#include "exports.h"
+#include "say.h"
+#include "value.h"
+
+char *vmsc_frame_name(const struct vmsc_answers *answers, const struct vmsc_frame *frame)
+{
+	const char *symbol = vmsc_symbols_find(answers->symbols, frame);
+
+	return symbol ? vmsc_format("%s", symbol) : vmsc_frame_short(frame);
+}
+
+/* Takes @text and @more over. */
+static char *join(char *text, char *more)
+{
+	char *joined = vmsc_format("%s%s%s", text, *text ? ";" : "", more);
+
+	free(text);
+	free(more);
+	return joined;
+}
+
+static char *without_semicolons(char *text)
+{
+	char *at;
+
+	for (at = text; *at; at++)
+		if (*at == ';')
+			*at = ':';
+	return text;
+}
+
+/* From main to the system call. */
+static char *folded_stack(const struct vmsc_report *report, uint64_t call)
+{
+	const struct vmsc_call_ref *ref = vmsc_analysis_call(&report->analysis, call);
+	const struct vmsc_call_stack *stack;
+	char *text = vmsc_format("%s", "");
+	uint32_t i;
+
+	if (!ref)
+		return join(text, vmsc_format("%s", "(before recording)"));
+	stack = vmsc_origins_stack(report->analysis.origins, ref->record->stack);
+	for (i = stack ? stack->nr : 0; i-- > 0;)
+		text = join(text, without_semicolons(vmsc_frame_name(&report->answers, &stack->frames[i])));
+	return join(text, vmsc_syscall_text(ref->record->nr));
+}
+
+static void fold_calls(const struct vmsc_report *report, struct vmsc_groups *groups)
+{
+	uint64_t call;
+
+	for (call = 1; call <= report->analysis.nr_calls; call++)
+		vmsc_groups_add(groups, folded_stack(report, call), 1, 0);
+}
+
+static void fold_vmas(const struct vmsc_report *report, struct vmsc_groups *groups, bool bytes)
+{
+	const struct vmsc_analysis *moment = report->answers.moment;
+	const struct vmsc_border *border;
+	const struct vmsc_vma *vma;
+	size_t i;
+
+	for (i = 0; i < moment->nr_vmas; i++) {
+		vma = &moment->vmas[i].vma;
+		border = vmsc_history_border(&moment->history, vma->start);
+		vmsc_groups_add(groups,
+				vma->traits & VMSC_VMA_OWN ? vmsc_format("%s", "(the recorder)")
+							   : folded_stack(report, border ? border->call : 0),
+				bytes ? vma->end - vma->start : 1, 0);
+	}
+}
+
+void vmsc_export_folded(const struct vmsc_report *report, enum vmsc_export_of of, FILE *out)
+{
+	struct vmsc_groups *groups = vmsc_groups_new();
+	const struct vmsc_group *sorted;
+	size_t i;
+
+	if (of == VMSC_EXPORT_OF_CALLS)
+		fold_calls(report, groups);
+	else
+		fold_vmas(report, groups, of == VMSC_EXPORT_OF_BYTES);
+	sorted = vmsc_groups_sorted(groups);
+	for (i = 0; i < vmsc_groups_nr(groups); i++)
+		fprintf(out, "%s %" PRIu64 "\n", sorted[i].name, sorted[i].count);
+	vmsc_groups_free(groups);
+}
