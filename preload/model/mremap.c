@@ -190,6 +190,7 @@ static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t 
 {
 	const struct vmsc_node *source = vmsc_tree_find(mm, remap->addr), *copy;
 	uint64_t end = remap->addr + remap->old_len;
+	bool is_locked;
 
 	if (!source || source->vma.start > remap->addr)
 		return -EFAULT;
@@ -205,11 +206,13 @@ static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t 
 	vmsc_outcome_hull(remap->out, new_addr, new_addr + remap->new_len);
 	vmsc_outcome_hull(remap->out, remap->addr, end);
 	copy = copy_vma(mm, source, remap, new_addr);
+	/* Before the source goes: the copy may have merged with it. */
+	is_locked = copy->vma.vm_flags & VMSC_VM(LOCKED);
 	if (remap->flags & MREMAP_DONTUNMAP_)
 		keep_source(mm, remap, copy);
 	else if (remap->old_len)
 		(void)vmsc_unmap(mm, remap->addr, end, true);
-	if (remap->new_len > remap->old_len && (copy->vma.vm_flags & VMSC_VM(LOCKED)))
+	if (remap->new_len > remap->old_len && is_locked)
 		(void)vmsc_anon_populate(mm, new_addr + remap->old_len, new_addr + remap->new_len);
 	return (int64_t)new_addr;
 }
