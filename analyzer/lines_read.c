@@ -227,6 +227,10 @@ bool vmsc_lines_read(const char *text, size_t size, struct vmsc_image *image, ch
 		}
 		first = false;
 	}
+	if (first) {
+		*why = vmsc_format("line 1: there is none");
+		return false;
+	}
 	vmsc_image_finish(image);
 	return true;
 }
