@@ -53,7 +53,7 @@ struct vmsc_limits {
 	uint64_t stack_guard_gap; /* bytes, normally 1 MiB */
 };
 
-/* Where the kernel puts things in this address space. */
+/* Where the kernel puts things in this address space. task_size and the bases are multiples of the page size. */
 struct vmsc_layout {
 	uint64_t task_size; /* TASK_SIZE: 2^47 - 4096 with four-level tables */
 	uint64_t mmap_base; /* topdown search starts below it; 0: not known, no address is predicted */

@@ -285,7 +285,8 @@ static void tell(struct comparison *comparison, const struct verdict *verdict)
 /* What the model knows beyond what can be seen is kept for what is still there of @from. */
 static void inherit(const struct vmsc_replay *replay, const struct vmsc_vma *from, struct vmsc_vma *to)
 {
-	uint64_t vm_flags = (from->vm_flags & ~PERMS) | (to->vm_flags & PERMS);
+	uint64_t seen = (from->vm_flags ^ to->vm_flags) & VMSC_VM(MAYSHARE) ? PERMS | VMSC_VM(SHARED) : PERMS;
+	uint64_t vm_flags = (from->vm_flags & ~seen) | (to->vm_flags & seen);
 
 	to->file = from->file;
 	if (!to->file)
@@ -330,6 +331,10 @@ static int take_over(struct vmsc_replay *replay, const struct vmsc_seen_record *
 			inherit(replay, &from, vma);
 			inherited = true;
 		}
+	}
+	if (vma->vm_flags & (VMSC_VM(SHARED) | VMSC_VM(MAYSHARE))) {
+		vma->anon_vma = 0;
+		vma->traits &= ~(uint32_t)(VMSC_VMA_FORKED | VMSC_VMA_ANON_VMA_UNSURE);
 	}
 	return inherited ? 0 : vmsc_seen_file(replay, seen, &vma->file);
 }

@@ -87,7 +87,7 @@ static inline const struct vmsc_seen_record *vmsc_seen_first(const struct vmsc_s
 
 static inline const struct vmsc_seen_record *vmsc_seen_end(const struct vmsc_snapshot *snapshot)
 {
-	return (const void *)(snapshot->seen.data + snapshot->seen.used);
+	return snapshot->seen.data ? (const void *)(snapshot->seen.data + snapshot->seen.used) : NULL;
 }
 
 #endif

@@ -175,12 +175,18 @@ static void take_limits(struct vmsc_replay *replay, const struct vmsc_limits_rec
 	};
 }
 
+/* The kernel's are always pages; a hostile trace's need not be. */
+static uint64_t page_of(uint64_t addr)
+{
+	return addr & ~(VMSC_PAGE_SIZE - 1);
+}
+
 static void take_layout(struct vmsc_replay *replay, const struct vmsc_layout_record *record)
 {
 	vmsc_mm_config(replay->mm)->layout = (struct vmsc_layout){
-		.task_size = record->task_size,
-		.mmap_base = record->mmap_base,
-		.legacy_base = record->legacy_base,
+		.task_size = page_of(record->task_size),
+		.mmap_base = page_of(record->mmap_base),
+		.legacy_base = page_of(record->legacy_base),
 		.legacy = record->legacy,
 		.randomized = record->randomized,
 		.start_brk = record->start_brk,

@@ -115,6 +115,9 @@ static const struct replay_case rows[] = {
 
 	/* What is taken over keeps what the model alone knows. */
 	{ "faulted, other permissions",              "AAA", "", "BBB", "perms 0-3/0-3 outside", "b=r--" },
+	{ "faulted, now shared",                     "AAA", "", "bbb", "perms 0-3/0-3 outside", "a=file@0 b=file@0,shared" },
+	{ "faulted, now shared, from maps",          "AAA", "", "bbb", "perms 0-3/0-3 outside", "a=file@0 b=file@0,shared", .maps = true },
+	{ "shared, now private, from maps",          "aaa", "mprotect 0+3 r--; munmap 2+1", "bbb", "extra /0-3 call 2", "a=file@0,shared b=file@0", .maps = true },
 	{ "faulted, cut",                            "AAAA", "", "AABB", "boundary 0-4/0-2 call 0" },
 	{ "faulted, joined with one that is not",    "AAbb", "", "AAAA", "boundary 0-2/0-4 call 0" },
 	{ "not faulted, joined with one that is",    "aaBB", "", "AAAA", "boundary 0-2/0-4 call 0" },
