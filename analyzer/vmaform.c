@@ -110,10 +110,12 @@ bool vmsc_only_keys(const json_t *object, const char *keys, const char **key)
 	json_object_foreach((json_t *)object, *key, value)
 	{
 		length = strlen(*key);
+		if (!length)
+			return false;
 		for (found = keys; (found = strstr(found, *key)); found += length)
 			if ((found == keys || found[-1] == ' ') && (!found[length] || found[length] == ' '))
 				break;
-		if (!found || !length)
+		if (!found)
 			return false;
 	}
 	return true;
