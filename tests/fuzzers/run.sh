@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Builds the fuzz targets with clang and runs each for SECONDS (60), one after the other:
+#   tests/fuzzers/run.sh [SECONDS] [TOPIC]…
+# What they learn is kept in build/fuzz/corpora; an input that ends a target lies in build/fuzz/found and belongs, with the
+# fix, into tests/fuzzers/corpora. `run.sh --small` then takes what is new there, as few files as reach as much, into the
+# latter.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+small=0 seconds=60
+if [ "${1-}" = --small ]; then
+	small=1
+	shift
+elif [[ ${1-} =~ ^[0-9]+$ ]]; then
+	seconds=$1
+	shift
+fi
+topics=("$@")
+[ "${#topics[@]}" -gt 0 ] || topics=(trace lines smaps model)
+
+command -v clang >/dev/null || {
+	echo "run.sh: no clang here: apt-get install clang" >&2
+	exit 77
+}
+cmake --preset fuzz >/dev/null
+cmake --build --preset fuzz
+export UBSAN_OPTIONS=print_stacktrace=1
+bad=0
+
+for topic in "${topics[@]}"; do
+	learned=build/fuzz/corpora/$topic checked_in=tests/fuzzers/corpora/$topic found=build/fuzz/found/$topic-
+	mkdir -p "$learned" "$checked_in" build/fuzz/found
+	options=(-timeout=10 -rss_limit_mb=2048 -max_len=8192 -verbosity=0 -print_final_stats=1)
+	[ -f "tests/fuzzers/$topic.dict" ] && options+=(-dict="tests/fuzzers/$topic.dict")
+	if [ "$small" -eq 1 ]; then
+		"build/fuzz/bin/fuzz_$topic" -merge=1 -max_len=512 "$checked_in" "$learned" 2>&1 | tail -n 1
+		continue
+	fi
+	echo "== $topic, $seconds seconds"
+	"build/fuzz/bin/fuzz_$topic" "${options[@]}" -max_total_time="$seconds" -artifact_prefix="$found" "$learned" \
+		"$checked_in" || bad=1
+done
+exit "$bad"
