@@ -77,7 +77,7 @@ static void start_capture(void)
 		vmsc_problem("a patched libc function did not arrive at the recorder");
 	if (vmsc_rec.options.capture != VMSC_CAPTURE_FULL)
 		return;
-	vmsc_door_build(vmsc_patch_is_complete());
+	vmsc_door_build(vmsc_patch_is_complete() && !vmsc_rec.options.trap_all);
 	if (vmsc_trap_prepare())
 		vmsc_rec.capture_mode = VMSC_CAPTURE_FULL;
 	else

@@ -102,7 +102,8 @@ void vmsc_options_read(struct vmsc_options *options, char **envp)
 	copy_text(options->rules, sizeof(options->rules), envp, "VMASCOPE_RULES", "");
 	copy_text(options->rules_source, sizeof(options->rules_source), envp, "VMASCOPE_RULES_SOURCE", "given");
 	options->check = choose(envp, "VMASCOPE_CHECK", checks, VMSC_CHECK_EXIT);
-	options->capture = choose(envp, "VMASCOPE_CAPTURE", captures, VMSC_CAPTURE_LIBC);
+	options->capture = choose(envp, "VMASCOPE_CAPTURE", captures, VMSC_CAPTURE_FULL);
+	options->trap_all = choose(envp, "VMASCOPE_TEST_TRAP_ALL", yes_no, 0);
 	options->stacks = choose(envp, "VMASCOPE_STACKS", yes_no, 1);
 	options->follow = choose(envp, "VMASCOPE_FOLLOW", yes_no, 1);
 	options->is_root = is_launched(envp);

@@ -18,13 +18,14 @@
 #define ALWAYS_OPEN   (UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1))
 #define SET_SIZE      sizeof(uint64_t)
 #define NR_SIGNALS    64
+#define NO_SUCH_HOW   99
+#define NEAR_STACK    1024 /* bytes above a frame of ours that are certainly the program's frames */
 #define DEFAULT	      0
 #define IGNORED	      1
 #define OWN_FLAGS     (SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER_FLAG)
 
 static struct vmsc_action programs = {.handler = DEFAULT};
-static uint64_t masked_by =
-	0; /* signals whose handlers are to run with SIGSYS blocked, so the program believes */
+static uint64_t masked_by = 0; /* signals: the program set SIGSYS in their actions' masks */
 static void (*own_handler)(int, siginfo_t *, void *) = NULL;
 
 static long set_action(uint64_t handler, uint64_t flags)
@@ -84,6 +85,21 @@ static bool poke(uint64_t to, const void *from, size_t size)
 static bool peek(void *to, uint64_t from, size_t size)
 {
 	return vmsc_sys_peek(to, from, size) == (long)size;
+}
+
+/*
+ * A set is read much oftener than anything else, mostly from the stack of the caller. Elsewhere a call that
+ * can't succeed tells whether it is there: the kernel reads the set before it looks at what to do with it.
+ */
+static bool peek_set(uint64_t *set, uint64_t from)
+{
+	uint64_t here = (uintptr_t)__builtin_frame_address(0);
+
+	if (from - here > NEAR_STACK &&
+	    sys6(SYS_rt_sigprocmask, NO_SUCH_HOW, from, 0, SET_SIZE, 0, 0) != -EINVAL)
+		return false;
+	memcpy(set, (const void *)(uintptr_t)from, sizeof(*set));
+	return true;
 }
 
 static long own_action(uint64_t wanted, uint64_t old)
@@ -148,7 +164,7 @@ long vmsc_sigsys_mask(const uint64_t args[6], ucontext_t *context)
 
 	if (!vmsc_rec.trapping || vmsc_self.vfork || args[3] != SET_SIZE)
 		return sys6(SYS_rt_sigprocmask, how, args[1], args[2], args[3], 0, 0);
-	if (args[1] && !peek(&set, args[1], sizeof(set)))
+	if (args[1] && !peek_set(&set, args[1]))
 		return -EFAULT;
 	if (args[1] && (how < SIG_BLOCK || how > SIG_SETMASK))
 		return -EINVAL;
@@ -216,7 +232,7 @@ bool vmsc_sigsys_edit_wait(uint32_t nr, uint64_t args[6], uint64_t *copy)
 			return false;
 		at = copy[1];
 	}
-	if (!peek(copy, at, sizeof(*copy)) || !(*copy & SIGSYS_BIT))
+	if (!peek_set(copy, at) || !(*copy & SIGSYS_BIT))
 		return false;
 	*copy &= ~SIGSYS_BIT;
 	copy[1] = (uintptr_t)copy;

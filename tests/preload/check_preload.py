@@ -5,6 +5,7 @@
 Exit status: 0 right, 1 wrong (said on stderr), 77 can't be tried here."""
 import atexit
 import glob
+import json
 import os
 import shutil
 import signal
@@ -319,6 +320,97 @@ def case_no_space():
         need(done.returncode == 0 and not done.stderr, "%s" % done)
         trace = Trace(folder + "/t.vmt")
         need(trace.ended == "stopped" and trace.of("END")[0].why, "ended " + trace.ended)
+
+
+def report(run, name):
+    """The whole report of one trace, by the analyzer."""
+    command = os.path.join(os.path.dirname(LIBRARY), "../../bin/vmascope")
+    if not os.access(command, os.X_OK):
+        sys.exit(77)
+    done = subprocess.run([command, "report", "--json", name], capture_output=True, check=False)
+    need(done.returncode == 0, "report: %s" % done.stderr.decode())
+    return json.loads(done.stdout)
+
+
+def check_reports(run, mode, nr=1):
+    """All that happened in @nr processes was seen, and is as the rules say."""
+    need(len(run.files) == nr, "traces: %s" % run.files)
+    for name in run.files:
+        told = report(run, name)
+        capture = told["capture"]
+        need(capture["mode"] == mode, "mode %s" % capture["mode"])
+        need(told["verdict"] == "match", "%s: verdict %s" % (name, told["verdict"]))
+        need(capture["outside"] == capture["lost"] == 0 and not capture["problems"], "%s" % capture)
+
+
+def raw(how, calls, *more, nr=1, **variables):
+    """A victim that calls by its own instructions, seen in full and not seen in libc mode."""
+    run = Run("victim_raw", how, *more, VMASCOPE_CAPTURE="full", **variables)
+    need(run.status == 0, "status %d" % run.status)
+    check_reports(run, "full", nr)
+    rounds = int(run.out)
+    seen = max(len(t.of("CALL")) - len(near(t, "mmap", 0x7f0000000000)) for t in run.traces)
+    need(seen >= rounds * calls, "%d calls of %d" % (seen, rounds * calls))
+    run = Run("victim_raw", how, *more, VMASCOPE_CAPTURE="libc", **variables)
+    outside = [report(run, name)["capture"]["outside"] for name in run.files]
+    need(all(outside), "not seen, and not noticed: outside %s" % outside)
+
+
+def case_raw_plain():
+    raw("plain", 8)
+
+
+def case_raw_threads():
+    raw("threads", 8)
+
+
+def case_raw_handler():
+    raw("handler", 8)
+    raw("altstack", 8)
+
+
+def case_raw_generated():
+    raw("generated", 8)
+
+
+def case_raw_library():
+    raw("library", 8, os.path.join(VICTIMS, "library_raw.so"))
+
+
+def case_raw_brk():
+    raw("brk", 1)
+
+
+def case_raw_fork():
+    raw("fork", 8, nr=2)
+
+
+def case_raw_trap_all():
+    """As where libc's text has no room for the door: also its own calls trap."""
+    for how in "plain", "threads", "handler", "fork":
+        run = Run("victim_raw", how, VMASCOPE_CAPTURE="full", VMASCOPE_TEST_TRAP_ALL="1")
+        need(run.status == 0, "%s: status %d" % (how, run.status))
+        for name in run.files:
+            told = report(run, name)
+            need(told["verdict"] == "match" and len(told["capture"]["problems"]) == 1, "%s: %s" % (how, told["verdict"]))
+
+
+def case_raw_children():
+    for how, nr in ("vfork", 1), ("clone", 1), ("process", 1), ("clone3", 2):
+        run = Run("victim_rawchild", how, VMASCOPE_CAPTURE="full")
+        need(run.status == 0, "%s: status %d" % (how, run.status))
+        check_reports(run, "full", nr)
+
+
+def case_sigsys():
+    for how in "action", "mask", "waits", "jumps", "restorer", "context", "storm":
+        run = Run("victim_sigsys", how, VMASCOPE_CAPTURE="full")
+        need(run.status == 0, "%s: line %d" % (how, run.status - 1))
+        check_reports(run, "full")
+    run = Run("victim_sigsys", "inherit", VMASCOPE_CAPTURE="full")
+    need(run.status == 0, "inherit: line %d" % (run.status - 1))
+    run = Run("victim_sigsys", "default", VMASCOPE_CAPTURE="full")
+    need(run.status == -signal.SIGSYS and run.only().ended == "signal", "default: status %d" % run.status)
 
 
 def case_bad_options():

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a program may do with SIGSYS and with masks that have it, while it makes system calls of its own:
+ * victim_sigsys HOW. Exit status 0: all is as without a recorder; otherwise the number of the first line that
+ * was not.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "rawcalls.h"
+
+#define BASE 0x200000000000
+#define MUST(condition)                                                                                      \
+	do {                                                                                                 \
+		if (!(condition))                                                                            \
+			_exit(__LINE__ % 250 + 1);                                                           \
+	} while (0)
+
+static volatile sig_atomic_t ran = 0;
+static long place = BASE;
+static sigjmp_buf back;
+
+static void count(int signal)
+{
+	(void)signal;
+	ran++;
+	place += 0x100000;
+	MUST(!change_memory(raw6, place));
+}
+
+static void handle(int signal, void (*handler)(int), int flags, int fill)
+{
+	struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+
+	if (fill)
+		sigfillset(&action.sa_mask);
+	MUST(!sigaction(signal, &action, NULL));
+}
+
+static void own_action(void)
+{
+	struct sigaction action;
+
+	MUST(!sigaction(SIGSYS, NULL, &action) && action.sa_handler == SIG_DFL && !action.sa_flags);
+	handle(SIGSYS, count, SA_NODEFER, 0);
+	MUST(!sigaction(SIGSYS, NULL, &action) && action.sa_handler == count);
+	raise(SIGSYS);
+	raw6(SYS_tgkill, getpid(), gettid(), SIGSYS, 0, 0, 0);
+	MUST(ran == 2);
+	handle(SIGSYS, count, SA_RESETHAND, 0);
+	raise(SIGSYS);
+	MUST(ran == 3 && !sigaction(SIGSYS, NULL, &action) && action.sa_handler == SIG_DFL);
+	handle(SIGUSR1, count, 0, 1);
+	MUST(!sigaction(SIGUSR1, NULL, &action) && sigismember(&action.sa_mask, SIGSYS) == 1);
+	handle(SIGUSR1, count, 0, 0);
+	MUST(!sigaction(SIGUSR1, NULL, &action) && sigismember(&action.sa_mask, SIGSYS) == 0);
+	MUST(raw6(SYS_rt_sigaction, SIGSYS, 8, 0, 8, 0, 0) == -EFAULT);
+	MUST(raw6(SYS_rt_sigaction, SIGKILL, (long)&action, 0, 8, 0, 0) == -EINVAL);
+}
+
+static void own_mask(void)
+{
+	sigset_t all, some, seen;
+
+	sigfillset(&all);
+	sigemptyset(&some);
+	sigaddset(&some, SIGSYS);
+	handle(SIGSYS, count, 0, 0);
+	MUST(!sigprocmask(SIG_BLOCK, &all, &seen) && !sigismember(&seen, SIGSYS));
+	MUST(!change_memory(raw6, BASE));
+	MUST(!sigprocmask(SIG_BLOCK, NULL, &seen) && sigismember(&seen, SIGSYS));
+	raise(SIGSYS);
+	MUST(!ran && !sigpending(&seen) && sigismember(&seen, SIGSYS));
+	MUST(!sigprocmask(SIG_UNBLOCK, &some, NULL) && ran == 1);
+	MUST(!raw6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&some, (long)&seen, 8, 0, 0));
+	MUST(sigismember(&seen, SIGUSR1) && !sigismember(&seen, SIGSYS));
+	raise(SIGSYS);
+	MUST(ran == 1);
+	MUST(!raw6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&seen, 8, 0, 0) && sigismember(&seen, SIGSYS));
+	MUST(!raw6(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&all, 0, 8, 0, 0) && ran == 2);
+	MUST(raw6(SYS_rt_sigprocmask, SIG_BLOCK, 8, 0, 8, 0, 0) == -EFAULT);
+	MUST(raw6(SYS_rt_sigprocmask, 7, (long)&all, 0, 8, 0, 0) == -EINVAL);
+}
+
+static void *send_later(void *arg)
+{
+	usleep(20000);
+	pthread_kill(*(pthread_t *)arg, SIGUSR1);
+	return NULL;
+}
+
+/* A wait with all signals blocked but one, by libc and by the program's own instruction. */
+static void wait_one(int which, const sigset_t *mask)
+{
+	struct {
+		const sigset_t *set;
+		size_t size;
+	} pair = {mask, 8};
+	struct epoll_event event;
+	int ready = epoll_create1(0);
+	long ret = -1;
+
+	errno = 0;
+	switch (which) {
+	case 0:
+		ret = sigsuspend(mask);
+		break;
+	case 1:
+		ret = ppoll(NULL, 0, NULL, mask);
+		break;
+	case 2:
+		ret = pselect(0, NULL, NULL, NULL, NULL, mask);
+		break;
+	case 3:
+		ret = epoll_pwait(ready, &event, 1, -1, mask);
+		break;
+	case 4:
+		errno = -raw6(SYS_rt_sigsuspend, (long)mask, 8, 0, 0, 0, 0);
+		break;
+	case 5:
+		errno = -raw6(SYS_ppoll, 0, 0, 0, (long)mask, 8, 0);
+		break;
+	case 6:
+		errno = -raw6(SYS_pselect6, 0, 0, 0, 0, 0, (long)&pair);
+		break;
+	case 7:
+		errno = -raw6(SYS_epoll_pwait, ready, (long)&event, 1, -1, (long)mask, 8);
+		break;
+	case 8:
+		ret = syscall(SYS_ppoll, NULL, 0, NULL, mask, 8);
+		break;
+	}
+	MUST(ret == -1 && errno == EINTR);
+	close(ready);
+}
+
+static void waits(void)
+{
+	pthread_t self = pthread_self(), sender;
+	sigset_t one, mask;
+
+	sigemptyset(&one);
+	sigaddset(&one, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &one, NULL);
+	handle(SIGUSR1, count, 0, 0);
+	for (int which = 0; which <= 8; which++) {
+		sigfillset(&mask);
+		sigdelset(&mask, SIGUSR1);
+		pthread_create(&sender, NULL, send_later, &self);
+		wait_one(which, &mask);
+		pthread_join(sender, NULL);
+		MUST(ran == which + 1 && sigismember(&mask, SIGSYS));
+	}
+}
+
+static void jump(int signal)
+{
+	count(signal);
+	siglongjmp(back, 1);
+}
+
+static void jumps(void)
+{
+	handle(SIGUSR1, jump, 0, 1);
+	for (int i = 0; i < 20; i++) {
+		if (!sigsetjmp(back, 1))
+			raise(SIGUSR1);
+		MUST(!change_memory(raw6, BASE + 0x40000000l + i * 0x100000l));
+	}
+	MUST(ran == 20);
+}
+
+/* A way back from handlers that is not libc's. */
+void own_restorer(void);
+__asm__(".text\nown_restorer:\n\tmov $15, %eax\n\tsyscall\n");
+
+static void restorer(void)
+{
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		unsigned long mask;
+	} action = {
+		count,
+		0x04000000,
+		own_restorer,
+		~0ul,
+	};
+
+	MUST(!raw6(SYS_rt_sigaction, SIGUSR1, (long)&action, 0, 8, 0, 0));
+	for (int i = 0; i < 20; i++)
+		raise(SIGUSR1);
+	MUST(ran == 20 && !change_memory(raw6, BASE));
+}
+
+static char small[16384] __attribute__((aligned(64)));
+
+static void in_context(void)
+{
+	for (int i = 0; i < 10; i++)
+		MUST(!change_memory(raw6, BASE + i * 0x100000l));
+	ran++;
+}
+
+/* Everything on a stack of 16 KiB. */
+static void context(void)
+{
+	static ucontext_t caller, callee;
+
+	getcontext(&callee);
+	callee.uc_stack.ss_sp = small;
+	callee.uc_stack.ss_size = sizeof(small);
+	callee.uc_link = &caller;
+	makecontext(&callee, in_context, 0);
+	MUST(!swapcontext(&caller, &callee) && ran == 1);
+}
+
+/* A handler on a small stack of its own makes calls while a storm of signals goes on. */
+static void storm(void)
+{
+	const struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
+	stack_t stack = {.ss_sp = small, .ss_size = sizeof(small)};
+
+	MUST(!sigaltstack(&stack, NULL));
+	handle(SIGALRM, count, SA_ONSTACK | SA_RESTART, 0);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (long i = 0; i < 2000; i++)
+		MUST(!change_memory(raw6, BASE + 0x100000000l + i * 0x100000l));
+	setitimer(ITIMER_REAL, &never, NULL);
+	MUST(ran > 0);
+}
+
+static void inherit(char *self)
+{
+	sigset_t some;
+
+	signal(SIGSYS, SIG_IGN);
+	raise(SIGSYS);
+	MUST(!change_memory(raw6, BASE));
+	sigemptyset(&some);
+	sigaddset(&some, SIGSYS);
+	sigprocmask(SIG_BLOCK, &some, NULL);
+	execl(self, self, "inherited", NULL);
+	MUST(0);
+}
+
+static void inherited(void)
+{
+	struct sigaction action;
+	sigset_t seen;
+
+	MUST(!sigaction(SIGSYS, NULL, &action) && action.sa_handler == SIG_IGN);
+	MUST(!sigprocmask(SIG_BLOCK, NULL, &seen) && sigismember(&seen, SIGSYS));
+	MUST(!change_memory(raw6, BASE));
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(how, "action"))
+		own_action();
+	else if (!strcmp(how, "mask"))
+		own_mask();
+	else if (!strcmp(how, "waits"))
+		waits();
+	else if (!strcmp(how, "jumps"))
+		jumps();
+	else if (!strcmp(how, "restorer"))
+		restorer();
+	else if (!strcmp(how, "context"))
+		context();
+	else if (!strcmp(how, "storm"))
+		storm();
+	else if (!strcmp(how, "inherit"))
+		inherit(argv[0]);
+	else if (!strcmp(how, "inherited"))
+		inherited();
+	else if (!strcmp(how, "default"))
+		raise(SIGSYS);
+	return 0;
+}
