@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 #include "report.h"
 #include "say.h"
+#include "value.h"
 
 #define SHOWN_DIFFERENCES 100
 
@@ -13,13 +16,15 @@ static void say_result(const struct vmsc_analysis *analysis, const char *path)
 	const struct vmsc_tally *tally = analysis->tally;
 	enum vmsc_verdict verdict = vmsc_analysis_verdict(analysis);
 	const char *incomplete = vmsc_analysis_incomplete(analysis);
+	char *name = vmsc_printable(path, strlen(path));
 
 	printf("%s: %s: %" PRIu64 " calls, %" PRIu64 " mispredicted, %" PRIu64 " outside, %" PRIu64
 	       " undetermined; %" PRIu64 " of %zu looks at maps differ\n",
-	       path, vmsc_verdict_name(verdict), tally->predicted, tally->mispredicted, tally->outside,
+	       name, vmsc_verdict_name(verdict), tally->predicted, tally->mispredicted, tally->outside,
 	       tally->undetermined, tally->differing, analysis->nr_checkpoints);
 	if (incomplete)
 		printf("  incomplete: %s\n", incomplete);
+	free(name);
 	vmsc_report_write_differences(analysis, stdout, SHOWN_DIFFERENCES);
 }
 

@@ -6,6 +6,7 @@
 #include "command.h"
 #include "exports.h"
 #include "lines.h"
+#include "output.h"
 #include "say.h"
 
 enum format { JSONL, CHROME, FOLDED, CSV, SQLITE, NR_FORMATS };
@@ -45,7 +46,7 @@ static FILE *open_output(const struct order *order)
 {
 	FILE *out = stdout;
 
-	if (order->output && order->format != SQLITE && !(out = fopen(order->output, "we")))
+	if (order->output && order->format != SQLITE && !(out = vmsc_output_open(order->output)))
 		vmsc_complain("%s: can't write: %s", order->output, strerror(errno));
 	return out;
 }

@@ -181,8 +181,8 @@ static void put_directives(FILE *out, const char *pattern, const char *end)
 }
 
 /*
- * Where traces lie that nobody asked for: in our folder, under the report's name. So what is done to the name of a trace
- * that is there already (a child's, or of the image before exec) is right for the report's too.
+ * Where traces lie that nobody asked for: in our folder, under the report's name. So what is done to the name
+ * of a trace that is there already (a child's, or of the image before exec) is right for the report's too.
  */
 static char *temporary_trace(const struct vmsc_recording *recording)
 {
@@ -203,20 +203,30 @@ static char *temporary_trace(const struct vmsc_recording *recording)
 	return text;
 }
 
+/* The session file has a line for each trace, with tabs between its words; no folder's name shall add to it.
+ */
+static bool is_one_word(const char *pattern)
+{
+	if (!pattern || !strpbrk(pattern, "\t\n"))
+		return true;
+	vmsc_complain("record: a path with a tab or a line's end in it can't be recorded to: %s", pattern);
+	return false;
+}
+
 static bool set_places(struct vmsc_recording *recording, const char *trace, const char *report)
 {
 	if (report) {
 		recording->report = whole_pattern(report);
-		if (!clear_place(recording->report))
+		if (!is_one_word(recording->report) || !clear_place(recording->report))
 			return false;
 	}
 	recording->keeps_trace = trace || !report;
 	if (recording->keeps_trace) {
 		recording->trace = whole_pattern(trace ? trace : "vmascope.%e.%p.vmt");
-		return clear_place(recording->trace);
+		return is_one_word(recording->trace) && clear_place(recording->trace);
 	}
 	recording->trace = temporary_trace(recording);
-	return true;
+	return is_one_word(recording->trace);
 }
 
 bool vmsc_recording_prepare(struct vmsc_recording *recording)

@@ -4,31 +4,13 @@
  * of one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "output.h"
 #include "report.h"
 #include "say.h"
-
-static bool is_special(const char *path)
-{
-	struct stat about;
-
-	return !stat(path, &about) && !S_ISREG(about.st_mode);
-}
-
-static FILE *open_for_writing(const char *path, bool fresh)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC | (fresh ? O_CREAT | O_EXCL | O_NOFOLLOW : 0), 0666);
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-
-	if (!out && fd >= 0)
-		close(fd);
-	return out;
-}
 
 static bool write_report(const char *trace, FILE *out, bool *written)
 {
@@ -46,14 +28,14 @@ static bool write_report(const char *trace, FILE *out, bool *written)
 
 bool vmsc_report_save(const char *trace, const char *path)
 {
-	bool special = is_special(path), written = false, read;
+	bool special = vmsc_output_is_special(path), written = false, read;
 	char *beside = special ? vmsc_format("%s", path) : vmsc_format("%s.%d.part", path, getpid());
 	FILE *out;
 	int err = 0;
 
 	if (!special)
 		unlink(beside);
-	out = open_for_writing(beside, !special);
+	out = special ? vmsc_output_open(beside) : vmsc_output_create(beside);
 	if (!out) {
 		vmsc_complain("%s: can't write the report: %s", path, strerror(errno));
 		free(beside);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "value.h"
+
 static int trouble_status = VMSC_EXIT_TROUBLE;
 
 void vmsc_set_trouble_status(int status)
@@ -28,15 +30,14 @@ void vmsc_complain(const char *format, ...)
 {
 	char text[1024];
 	va_list args;
-	size_t i;
+	char *line;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	for (i = 0; text[i]; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			text[i] = '?';
-	fprintf(stderr, "vmascope: %s\n", text);
+	line = vmsc_printable(text, strlen(text));
+	fprintf(stderr, "vmascope: %s\n", line);
+	free(line);
 }
 
 void *vmsc_alloc(size_t size)

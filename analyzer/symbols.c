@@ -9,6 +9,8 @@
 #include "say.h"
 #include <uthash.h>
 
+#include "value.h"
+
 #ifdef VMSC_HAVE_LIBDW
 #include <elfutils/libdwfl.h>
 #endif
@@ -104,7 +106,7 @@ static void look_up(struct vmsc_symbols *symbols, struct known *frame, const cha
 	    offset)
 		name = dwfl_module_addrname(module->module, low + offset - 1);
 	if (name)
-		frame->name = vmsc_format("%s", name);
+		frame->name = vmsc_printable(name, strlen(name)); /* the file is anybody's */
 }
 
 const char *vmsc_symbols_find(struct vmsc_symbols *symbols, const struct vmsc_frame *frame)

@@ -46,12 +46,29 @@ static size_t utf8_length(const unsigned char *text, size_t left)
 	return length;
 }
 
+/* U+0080 to U+009F: terminals take some of them for the beginning of an escape sequence. JSON leaves them as
+ * they are. */
+static bool is_late_control(const unsigned char *text, size_t left)
+{
+	return left > 1 && text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f;
+}
+
+/* U+202A to U+202E, U+2066 to U+2069: they turn around the text that follows, so that a line shows what it
+ * doesn't say. */
+static bool is_direction(const unsigned char *text, size_t left)
+{
+	return left > 2 && text[0] == 0xe2 &&
+	       ((text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) ||
+		(text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9));
+}
+
 /* A backslash before an x is escaped itself, so that the escape can be told from the same letters in a path.
  */
 static bool must_escape(const unsigned char *text, size_t left, bool controls)
 {
-	return !text[0] || (text[0] == '\\' && left > 1 && text[1] == 'x') ||
-	       (controls && (text[0] < 0x20 || text[0] == 0x7f)) || !utf8_length(text, left);
+	return !text[0] || text[0] == 0x7f || is_late_control(text, left) || is_direction(text, left) ||
+	       (text[0] == '\\' && left > 1 && text[1] == 'x') || (controls && text[0] < 0x20) ||
+	       !utf8_length(text, left);
 }
 
 static char *escape(const char *bytes, size_t length, bool controls)
