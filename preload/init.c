@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <time.h>
 
 #include "arena.h"
@@ -172,6 +173,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 {
 	const char *library;
 
+	if (getauxval(AT_SECURE)) /* whoever set the environment has fewer rights than the program: it is not read */
+		return;
 	vmsc_options_read(&vmsc_rec.options, envp);
 	vmsc_sys_find_clock(find_vdso(envp));
 	library = vmsc_own_find_library();

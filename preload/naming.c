@@ -18,13 +18,23 @@
 
 static uint32_t counter = 0; /* of traces begun by this program, for %n */
 
+/* A name of ours that is listed shall not command the terminal: C0, DEL, and C1 as UTF-8 has it. */
+static bool is_control(const char *comm, long i)
+{
+	unsigned char c = comm[i];
+
+	return c < ' ' || c == 0x7f || (c >= 0x80 && c <= 0x9f && i && (unsigned char)comm[i - 1] == 0xc2);
+}
+
 static void put_comm(struct vmsc_text *text)
 {
 	char comm[32];
 	long length = vmsc_sys_slurp("/proc/self/comm", comm, sizeof(comm));
 
-	for (long i = 0; i < length && comm[i] != '\n'; i++)
-		vmsc_text_char(text, comm[i] == '/' ? '_' : comm[i]);
+	if (length > 0 && comm[length - 1] == '\n')
+		length--;
+	for (long i = 0; i < length; i++)
+		vmsc_text_char(text, comm[i] == '/' || is_control(comm, i) ? '_' : comm[i]);
 }
 
 static void expand(struct vmsc_text *text, const char *pattern)
@@ -184,7 +194,8 @@ static void tell_session(const struct vmsc_names *names)
 	vmsc_text_char(&text, '\t');
 	vmsc_text_put(&text, names->report);
 	vmsc_text_char(&text, '\n');
-	fd = sys_open(vmsc_rec.options.session, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY, 0);
+	fd = sys_open(vmsc_rec.options.session, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
+		      0);
 	if (fd < 0)
 		return;
 	sys_write(fd, line, text.length);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "door.h"
@@ -23,6 +24,23 @@ static char command[PATH_MAX] = { 0 };
 static char kept[KEPT_SIZE] = { 0 };
 static char *environment[NR_KEPT + 1] = { NULL };
 
+/*
+ * The command is looked for above the library too, where others may write when the library lies in a folder of theirs. It
+ * must be root's, ours, or that of whoever owns the library, who is in this process already.
+ */
+static bool is_trusted(const char *library)
+{
+	struct stat of_command, of_library;
+	uint32_t owner;
+
+	if (sys6(SYS_newfstatat, AT_FDCWD, (uintptr_t)command, (uintptr_t)&of_command, 0, 0, 0) ||
+	    sys6(SYS_newfstatat, AT_FDCWD, (uintptr_t)library, (uintptr_t)&of_library, 0, 0, 0))
+		return false;
+	owner = of_command.st_uid;
+	return S_ISREG(of_command.st_mode) && !(of_command.st_mode & S_IWOTH) &&
+	       (!owner || owner == of_library.st_uid || owner == (uint32_t)sys3(SYS_geteuid, 0, 0, 0));
+}
+
 static bool try_command(const char *library, const char *beside)
 {
 	struct vmsc_text text = vmsc_text_in(command, sizeof(command));
@@ -39,7 +57,8 @@ static bool try_command(const char *library, const char *beside)
 	for (const char *at = library; slash && at < slash; at++)
 		vmsc_text_char(&text, *at);
 	vmsc_text_put(&text, slash ? beside : beside + 1);
-	return !text.cut && !sys6(SYS_faccessat, AT_FDCWD, (uintptr_t)command, 1 /* X_OK */, 0, 0, 0);
+	return !text.cut && command[0] == '/' && is_trusted(library) &&
+	       !sys6(SYS_faccessat, AT_FDCWD, (uintptr_t)command, 1 /* X_OK */, 0, 0, 0);
 }
 
 static void keep_environment(char **envp)
