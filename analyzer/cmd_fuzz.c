@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "fuzz.h"
+#include "output.h"
 #include "rules.h"
 #include "say.h"
 #include "script.h"
@@ -45,7 +46,7 @@ static FILE *open_out(const struct hunt *hunt, const char *end)
 	if (!hunt->out)
 		return stdout;
 	path = vmsc_format("%s-%" PRIu64 "%s", hunt->out, hunt->seed, end);
-	out = fopen(path, "we");
+	out = vmsc_output_open(path);
 	if (!out)
 		vmsc_complain("%s: can't write: %s", path, strerror(errno));
 	else

@@ -2,6 +2,7 @@
 /*
  * A database: calls, stacks with names, sites, VMAs, failures. docs/sqlite.tables.json lists its tables.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include "exports.h"
 #include "lines.h"
 #include "names.h"
+#include "output.h"
 #include "say.h"
 #include "value.h"
 #include "vmaform.h"
@@ -267,13 +269,21 @@ static void fill_failures(struct database *database, const struct vmsc_history *
 	}
 }
 
+/* Made by us, not by SQLite: for its owner alone, and not where somebody laid a link. */
+static bool make_empty(const char *path)
+{
+	FILE *out = vmsc_output_create(path);
+
+	return out && !fclose(out);
+}
+
 bool vmsc_export_sqlite(const struct vmsc_report *report, const char *path)
 {
 	char *beside = vmsc_format("%s.%d.part", path, getpid());
 	struct database database = {.db = NULL};
 
 	unlink(beside);
-	database.failed = sqlite3_open(beside, &database.db) != SQLITE_OK;
+	database.failed = !make_empty(beside) || sqlite3_open(beside, &database.db) != SQLITE_OK;
 	if (!database.failed) {
 		run(&database, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN");
 		run(&database, schema);
@@ -286,7 +296,8 @@ bool vmsc_export_sqlite(const struct vmsc_report *report, const char *path)
 		run(&database, "COMMIT");
 	}
 	if (database.failed)
-		vmsc_complain("%s: can't write the database: %s", path, sqlite3_errmsg(database.db));
+		vmsc_complain("%s: can't write the database: %s", path,
+			      database.db ? sqlite3_errmsg(database.db) : strerror(errno));
 	sqlite3_finalize(database.statement);
 	database.failed |= sqlite3_close(database.db) != SQLITE_OK;
 	if (!database.failed && rename(beside, path)) {

@@ -66,7 +66,10 @@ def topic_modes(base):
     run(VMASCOPE, "record", "-o", trace, "--report=" + report, "--", "true")
     run(VMASCOPE, "export", trace, "--format=jsonl", "-o", lines)
     bare("true", VMASCOPE_OUT=bared, VMASCOPE_TRACE=bared + ".vmt")
-    for path in trace, report, lines, bared, bared + ".vmt":
+    rows = os.path.join(base, "rows.sqlite")
+    if b"sqlite" in run(VMASCOPE, "export", trace, "--format=sqlite", "-o", rows, status=None).stderr:
+        rows = lines  # built without
+    for path in trace, report, lines, rows, bared, bared + ".vmt":
         assert mode(path) == 0o600, (path, oct(mode(path)))
 
 
@@ -218,6 +221,7 @@ COMMANDING = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa
 
 def check_output(what, done):
     for text in done.stdout, done.stderr:
+        text = text.replace(b"\r\n", b"\n")  # CSV
         found = COMMANDING.search(text.replace(b"\t", b"") if b"json" in b" ".join(map(os.fsencode, what)) else text)
         assert not found, (what, text[max(found.start() - 60, 0):found.end() + 60])
         text.decode()
@@ -250,7 +254,9 @@ def topic_terminal(base):
     for given in trace, lines:
         for what in (["check", given], ["check", given, "--json"], ["report", given], ["report", given, given],
                      ["report", given, "--json"], ["why", given, addr], ["why", given, addr, "--json"],
-                     ["replay", given], ["export", given, "--format=jsonl"], ["merge", given], ["diff", given, given],
+                     ["replay", given], ["export", given, "--format=jsonl"], ["export", given, "--format=chrome"],
+                     ["export", given, "--format=csv"], ["export", given, "--format=csv", "--of=vmas"],
+                     ["export", given, "--format=folded"], ["merge", given], ["diff", given, given],
                      ["report", given, "--summary"]):
             done = run(VMASCOPE, *what, status=None)
             if b"unknown" not in done.stderr:
