@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "memo.h"
 #include "door.h"
 #include "recorder.h"
 #include "writer.h"
@@ -108,6 +109,7 @@ bool vmsc_stack_load(void)
 	if (!symbol)
 		return false;
 	memcpy(&backtrace_of, &symbol, sizeof(symbol));
+	vmsc_memo_start(library);
 	dl_iterate_phdr(find_text, symbol);
 	if (dlinfo(library, RTLD_DI_TLS_MODID, &tls_module))
 		tls_module = 0;
@@ -152,27 +154,6 @@ static bool has_room(void)
 	return !vmsc_stack_is_alternate(here) || here - vmsc_self.alternate_start > UNWIND_ROOM;
 }
 
-const struct vmsc_frames *vmsc_stack_take(void)
-{
-	void **raw = (void **)taken.at;
-	int nr, skip = 0;
-
-	taken.nr = 0;
-	if (!vmsc_rec.options.stacks || vmsc_rec.shares_thread_data || vmsc_self.depth != 1 || !has_room() || !prepare_thread())
-		return &taken;
-	vmsc_self.unwinding = 1;
-	nr = backtrace_of(raw, VMSC_STACK_MAX);
-	vmsc_self.unwinding = 0;
-	while (skip < nr && skip < SKIP_ROOM && is_ours((uintptr_t)raw[skip]))
-		skip++;
-	/* the frame of a trap's handler */
-	if (skip && skip < nr && (uintptr_t)raw[skip] == vmsc_door_restorer())
-		skip++;
-	for (; skip < nr && raw[skip]; skip++)
-		taken.at[taken.nr++] = taken.at[skip];
-	return &taken;
-}
-
 static uint64_t hash_of(const struct vmsc_frames *frames)
 {
 	uint64_t hash = frames->nr + 1;
@@ -182,6 +163,41 @@ static uint64_t hash_of(const struct vmsc_frames *frames)
 		hash ^= hash >> 29;
 	}
 	return hash ? hash : 1;
+}
+
+/* The program's frames of what the unwinder gives. */
+static void unwind(void)
+{
+	void **raw = (void **)taken.at;
+	int nr, skip = 0;
+
+	nr = backtrace_of(raw, VMSC_STACK_MAX);
+	while (skip < nr && skip < SKIP_ROOM && is_ours((uintptr_t)raw[skip]))
+		skip++;
+	/* the frame of a trap's handler */
+	if (skip && skip < nr && (uintptr_t)raw[skip] == vmsc_door_restorer())
+		skip++;
+	for (; skip < nr && raw[skip]; skip++)
+		taken.at[taken.nr++] = taken.at[skip];
+}
+
+const struct vmsc_frames *vmsc_stack_take(void)
+{
+	uint64_t frame = (uintptr_t)__builtin_frame_address(0);
+	bool wanted;
+
+	taken.nr = 0;
+	if (!vmsc_rec.options.stacks || vmsc_rec.shares_thread_data || vmsc_self.depth != 1 || !has_room() || !prepare_thread())
+		return &taken;
+	if (vmsc_memo_find(frame, &taken, &wanted))
+		return &taken;
+	vmsc_self.unwinding = 1;
+	unwind();
+	taken.hash = hash_of(&taken);
+	if (wanted)
+		vmsc_memo_learn(frame, &taken);
+	vmsc_self.unwinding = 0;
+	return &taken;
 }
 
 static struct known_stack *slot_of(struct known_stack *in, uint32_t size, uint64_t hash)
@@ -219,15 +235,13 @@ uint32_t vmsc_stack_id(const struct vmsc_frames *frames)
 {
 	struct vmsc_stack_record record = { .nr = frames->nr };
 	struct known_stack *known;
-	uint64_t hash;
 
 	if (!frames->nr || !make_room())
 		return 0;
-	hash = hash_of(frames);
-	known = slot_of(table, slots, hash);
+	known = slot_of(table, slots, frames->hash);
 	if (known->hash)
 		return known->id;
-	known->hash = hash;
+	known->hash = frames->hash;
 	known->id = record.id = ++nr_stacks;
 	vmsc_writer_put(VMSC_RECORD_STACK, 0, &record, sizeof(record), frames->at, frames->nr * sizeof(uint64_t));
 	return record.id;
@@ -235,6 +249,7 @@ uint32_t vmsc_stack_id(const struct vmsc_frames *frames)
 
 void vmsc_stack_forget(void)
 {
+	vmsc_memo_forget();
 	nr_stacks = 0;
 	if (table)
 		memset(table, 0, slots * sizeof(*table));

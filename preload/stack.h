@@ -11,6 +11,7 @@
 #include "vmascope/trace.h"
 
 struct vmsc_frames {
+	uint64_t hash; /* of the others, never 0 where there are frames */
 	uint32_t nr;
 	uint64_t at[VMSC_STACK_MAX];
 };

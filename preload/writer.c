@@ -53,6 +53,22 @@ static long map_file(int fd, uint64_t at, size_t size, uint64_t offset)
 	return addr;
 }
 
+/*
+ * Maps the file's part at @offset where the block before lies. A program that has all the mappings it may have (or one more:
+ * the kernel asks for "more than", before it looks what goes) leaves none to replace one: then the old one goes first.
+ */
+static long map_window(int fd, uint64_t offset)
+{
+	uint64_t window = vmsc_arena_base() + VMSC_OWN_WINDOW;
+	long at = map_file(fd, window, VMSC_TRACE_BLOCK_SIZE, offset);
+
+	if (at != -ENOMEM || !block)
+		return at;
+	block = NULL;
+	sys_munmap(window, VMSC_TRACE_BLOCK_SIZE);
+	return map_file(fd, window, VMSC_TRACE_BLOCK_SIZE, offset);
+}
+
 static int begin_block(uint32_t index)
 {
 	uint64_t offset = VMSC_TRACE_HEADER_SIZE + (uint64_t)index * VMSC_TRACE_BLOCK_SIZE;
@@ -64,9 +80,10 @@ static int begin_block(uint32_t index)
 		return err;
 	if (block)
 		seal();
-	at = map_file(fd, vmsc_arena_base() + VMSC_OWN_WINDOW, VMSC_TRACE_BLOCK_SIZE, offset);
+	at = map_window(fd, offset);
 	if (sys_failed(at)) {
 		block = NULL;
+		__atomic_store_n(&vmsc_rec.header->ended, VMSC_ENDED_STOPPED, __ATOMIC_RELEASE); /* there is no END */
 		return at;
 	}
 	block = (void *)at;

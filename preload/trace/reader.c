@@ -33,15 +33,15 @@ static bool is_damaged(struct vmsc_trace *trace, const char *problem)
 }
 
 /*
- * The records end without the one that says why. A process that is killed leaves that, as does one that still runs; but the
- * header would not know of an end then, nor of more blocks.
+ * The records end without the one that says why. A process that is killed leaves that, as does one that still runs, or had
+ * no room for that record; but the header would not know of an end then, nor of more blocks.
  */
 static bool breaks_off(struct vmsc_trace *trace, const char *problem)
 {
 	const struct vmsc_trace_header *header = vmsc_trace_header(trace);
 	size_t blocks = (trace->size - VMSC_TRACE_HEADER_SIZE + VMSC_TRACE_BLOCK_SIZE - 1) / VMSC_TRACE_BLOCK_SIZE;
 
-	if (header->ended != VMSC_ENDED_NOT || header->nr_blocks > blocks)
+	if ((header->ended != VMSC_ENDED_NOT && header->ended != VMSC_ENDED_STOPPED) || header->nr_blocks > blocks)
 		return is_damaged(trace, "cut off: the rest of the trace is missing");
 	trace->problem = problem;
 	return false;

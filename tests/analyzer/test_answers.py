@@ -66,7 +66,8 @@ class Exhausted(Situation):
         text, found = self.report("fibers", "40000")
         self.has(text, "fiber_new < fibers < main -ENOMEM", "max_map_count: ", "60 KiB", "rw-p + 4 KiB ---p, 32",
                  "flags differ: VM_READ VM_WRITE")
-        self.assertEqual(found["answer"]["vmas"], MAX_MAP_COUNT)
+        # one more is possible: mmap asks whether there are more than the limit before it adds its own
+        self.assertIn(found["answer"]["vmas"], (MAX_MAP_COUNT, MAX_MAP_COUNT + 1))
         self.assertGreater(found["answer"]["patterns"][0]["times"], 32000)
         self.assertEqual(found["growth"][-1]["vmas"] > 60000, True)
 

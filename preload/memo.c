@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* memo.c - see memo.h. */
+#include "memo.h"
+
+#define UNW_LOCAL_ONLY
+#include <dlfcn.h>
+#include <libunwind.h>
+#include <string.h>
+
+#include "arena.h"
+#include "sys.h"
+
+#include "inject.h"
+
+#define NR_DESKS 64 /* threads that remember at the same time */
+#define NR_MEMOS 8 /* stacks of a thread */
+#define NR_WORDS (2 * VMSC_STACK_MAX + 32)
+#define STACK_SPAN (1u << 20) /* bytes of stack that a memo may look at */
+#define PATIENCE_MAX 1024
+#define WORTH 16 /* hits that pay for having learned */
+
+struct word {
+	const uint64_t *at;
+	uint64_t value;
+};
+
+struct memo {
+	uint64_t frame; /* of ours */
+	uint32_t nr; /* words; 0: nothing here */
+	struct word words[NR_WORDS];
+	struct vmsc_frames frames;
+};
+
+/* Belongs to a thread at a time. Busy for good when a handler jumped out of it: then that thread does without. */
+struct desk {
+	uint32_t busy;
+	uint64_t owner; /* the thread's pointer */
+	uint32_t next; /* memo to be written over */
+	uint32_t hits, misses, patience; /* a stack is learned after so many misses */
+	struct memo memos[NR_MEMOS];
+};
+
+static struct desk *desks = NULL;
+static int (*get_context)(unw_context_t *) = NULL;
+static int (*init_cursor)(unw_cursor_t *, unw_context_t *) = NULL;
+static int (*step)(unw_cursor_t *) = NULL;
+static int (*get_location)(unw_cursor_t *, int, unw_save_loc_t *) = NULL;
+static int (*get_register)(unw_cursor_t *, unw_regnum_t, unw_word_t *) = NULL;
+
+static bool find(void *library, const char *name, void *function)
+{
+	void *symbol = dlsym(library, name);
+
+	memcpy(function, &symbol, sizeof(symbol));
+	return symbol;
+}
+
+void vmsc_memo_start(void *library)
+{
+	long at;
+
+	if (!find(library, "_Ux86_64_getcontext", &get_context) ||
+	    !find(library, "_ULx86_64_init_local", &init_cursor) || !find(library, "_ULx86_64_step", &step) ||
+	    !find(library, "_ULx86_64_get_save_loc", &get_location) ||
+	    !find(library, "_ULx86_64_get_reg", &get_register))
+		return;
+	at = vmsc_arena_pool(NR_DESKS * sizeof(*desks), PROT_READ | PROT_WRITE);
+	if (!sys_failed(at))
+		desks = (void *)at;
+}
+
+static uint64_t thread_pointer(void)
+{
+	uint64_t self;
+
+	__asm__("mov %%fs:0, %0" : "=r"(self));
+	return self;
+}
+
+/* This thread's desk, NULL when it is taken. To be given back. */
+static struct desk *sit_down(void)
+{
+	uint64_t self = thread_pointer();
+	struct desk *desk;
+
+	if (!desks)
+		return NULL;
+	desk = &desks[(self >> 12 ^ self >> 20) % NR_DESKS];
+	if (__atomic_exchange_n(&desk->busy, 1, __ATOMIC_ACQUIRE))
+		return NULL;
+	if (desk->owner == self)
+		return desk;
+	for (int i = 0; i < NR_MEMOS; i++)
+		desk->memos[i].nr = 0;
+	desk->owner = self;
+	desk->hits = desk->misses = desk->patience = 0;
+	return desk;
+}
+
+static void stand_up(struct desk *desk)
+{
+	__atomic_store_n(&desk->busy, 0, __ATOMIC_RELEASE);
+}
+
+static void copy_frames(struct vmsc_frames *to, const struct vmsc_frames *from)
+{
+	memcpy(to, from, offsetof(struct vmsc_frames, at) + from->nr * sizeof(from->at[0]));
+}
+
+static bool holds(const struct memo *memo)
+{
+	for (uint32_t i = 0; i < memo->nr; i++) {
+		if (*memo->words[i].at != memo->words[i].value)
+			return false;
+	}
+	return true;
+}
+
+static const struct memo *find_memo(const struct desk *desk, uint64_t frame)
+{
+	for (int i = 0; i < NR_MEMOS; i++) {
+		if (desk->memos[i].nr && desk->memos[i].frame == frame && holds(&desk->memos[i]))
+			return &desk->memos[i];
+	}
+	return NULL;
+}
+
+/* Learning costs as much as unwinding some ten times: where it was of no use, it waits longer the next time. */
+static bool is_worth_learning(struct desk *desk)
+{
+	if (desk->misses++ < desk->patience)
+		return false;
+	if (desk->hits >= WORTH)
+		desk->patience = 0;
+	else if (desk->patience < PATIENCE_MAX)
+		desk->patience = desk->patience * 2 + 1;
+	desk->hits = desk->misses = 0;
+	return true;
+}
+
+bool vmsc_memo_find(uint64_t frame, struct vmsc_frames *frames, bool *wanted)
+{
+	struct desk *desk = sit_down();
+	const struct memo *memo;
+
+	*wanted = false;
+	if (!desk)
+		return false;
+	memo = find_memo(desk, frame);
+	if (memo) {
+		desk->hits++;
+		copy_frames(frames, &memo->frames);
+	} else {
+		*wanted = is_worth_learning(desk);
+	}
+	stand_up(desk);
+	return memo;
+}
+
+/* Where the frame that the cursor stands at has @reg from: a word at or above our @frame. 1, 0 for none, -1 for elsewhere. */
+static int add_word(struct memo *memo, unw_cursor_t *cursor, int reg, uint64_t frame)
+{
+	const uint64_t *last = memo->nr ? memo->words[memo->nr - 1].at : NULL;
+	unw_save_loc_t location;
+
+	if (get_location(cursor, reg, &location) || location.type != UNW_SLT_MEMORY || location.u.addr < frame)
+		return 0;
+	if (location.u.addr - frame > STACK_SPAN || memo->nr == NR_WORDS)
+		return -1;
+	if ((uintptr_t)last == location.u.addr)
+		return 1;
+	memo->words[memo->nr].at = (const uint64_t *)location.u.addr;
+	memo->words[memo->nr].value = *(const uint64_t *)location.u.addr;
+	memo->nr++;
+	return 1;
+}
+
+/* All words that the unwinding read, outwards from @frame; and are the frames those that we know? */
+static bool collect(struct memo *memo, unw_cursor_t *cursor, uint64_t frame)
+{
+	uint32_t known = 0;
+	unw_word_t ip = 0;
+	int more;
+
+	while ((more = step(cursor)) > 0) {
+		if (get_register(cursor, UNW_X86_64_RIP, &ip) || !ip)
+			break;
+		if (add_word(memo, cursor, UNW_X86_64_RIP, frame) < 0 ||
+		    add_word(memo, cursor, UNW_X86_64_RBP, frame) < 0 || add_word(memo, cursor, UNW_X86_64_RSP, frame) < 0)
+			return false;
+		if (known < memo->frames.nr && ip == memo->frames.at[known])
+			known++;
+		else if (known)
+			return false;
+	}
+	return more >= 0 && memo->frames.nr && known == memo->frames.nr;
+}
+
+__attribute__((noinline)) void vmsc_memo_learn(uint64_t frame, const struct vmsc_frames *frames)
+{
+	struct desk *desk = sit_down();
+	unw_context_t context;
+	unw_cursor_t cursor;
+	struct memo *memo;
+
+	if (!desk)
+		return;
+	memo = &desk->memos[desk->next++ % NR_MEMOS];
+	memo->frame = frame;
+	memo->nr = 0;
+	copy_frames(&memo->frames, frames);
+	if (get_context(&context) || init_cursor(&cursor, &context) || !collect(memo, &cursor, frame))
+		memo->nr = 0;
+	stand_up(desk);
+}
+
+void vmsc_memo_forget(void)
+{
+	for (int i = 0; desks && i < NR_DESKS; i++) {
+		if (desks[i].owner || desks[i].busy)
+			memset(&desks[i], 0, offsetof(struct desk, memos));
+	}
+}
