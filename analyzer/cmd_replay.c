@@ -15,6 +15,7 @@
 #include "table.h"
 #include "value.h"
 #include "vmascope/replay.h"
+#include "ways.h"
 #include "without.h"
 
 #define MAX_LANES	32
@@ -49,6 +50,7 @@ struct wish {
 	const char *kernels; /* NULL: none */
 	const char *without[MAX_LANES];
 	size_t nr_without;
+	struct vmsc_ways ways;
 	bool json;
 };
 
@@ -398,6 +400,10 @@ static bool take_option(struct wish *wish, int option)
 		if (wish->nr_without < MAX_LANES)
 			wish->without[wish->nr_without++] = optarg;
 		return true;
+	case 'u':
+		return vmsc_ways_take_unmap(&wish->ways, optarg);
+	case 'm':
+		return vmsc_ways_take_merge(&wish->ways, optarg);
 	case 'j':
 		wish->json = true;
 		return true;
@@ -410,6 +416,8 @@ int vmsc_replay_main(int argc, char **argv)
 {
 	static const struct option options[] = {{"kernel", required_argument, NULL, 'k'},
 						{"without", required_argument, NULL, 'w'},
+						{"unmap", required_argument, NULL, 'u'},
+						{"merge", required_argument, NULL, 'm'},
 						{"json", no_argument, NULL, 'j'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
@@ -428,6 +436,10 @@ int vmsc_replay_main(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs one trace");
+	if (wish.ways.asked && (wish.kernels || wish.nr_without))
+		return vmsc_usage(VMSC_EXIT_TROUBLE, "--unmap and --merge keep to the trace's rules and calls");
+	if (wish.ways.asked)
+		return vmsc_ways_replay(argv[optind], &wish.ways, wish.json);
 	if (!wish.kernels && !wish.nr_without)
 		wish.kernels = DEFAULT_KERNELS;
 	return replay(argv[optind], &wish);

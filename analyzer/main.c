@@ -35,11 +35,16 @@ static const struct vmsc_command commands[] = {
 	 "  --json               as JSON\n"
 	 "With ADDR2: why the VMAs at the two addresses are not one.\n",
 	 vmsc_why_main},
-	{"replay", "TRACE [--kernel=6.1,6.12,…] [--without=names,guards,…]… [--json]",
+	{"replay",
+	 "TRACE [--kernel=6.1,6.12,…] [--without=names,guards,…]… [--unmap=both] [--merge=cases] [--json]",
 	 "the same calls under the rules of other kernels, or without some of them, side by side",
 	 "  --kernel=LIST        releases with commas between (default 6.1,6.6,6.12,6.18,7.0)\n"
 	 "  --without=LIST       leaves out kinds of calls; may be given several times, each for a row\n"
-	 "  --json               as JSON\n",
+	 "  --unmap=both         instead: unmap by struct unmap_desc and as releases before 7.0 do, and compare\n"
+	 "  --merge=cases        instead: merge as now and by the eight cases of old, and compare\n"
+	 "  --json               as JSON\n"
+	 "--unmap=wrong-ceiling, -floor, -tree, -reset or -lock has a mistake planted, which must be found.\n"
+	 "Exit status: 0; 1 when two implementations of the same rules part; 2 not a readable trace.\n",
 	 vmsc_replay_main},
 	{"diff", "TRACE TRACE [--json]", "two recordings compared: by call site, by reason, by kind",
 	 "  --json               as JSON\n"

@@ -383,10 +383,10 @@ json_t *vmsc_report_json(const struct vmsc_report *all)
 	vmsc_json_put(report, "prediction", prediction_json(analysis));
 	vmsc_json_put(report, "checkpoints", checkpoints_json(analysis));
 	vmsc_json_put(report, "limits", limits_json(analysis));
-	vmsc_json_put(report, "unmaps", vmsc_unmaps_json(analysis->tally)); /* ends with exit_mmap */
 	vmsc_json_put(report, "merges", merges_json(analysis->tally));
 	vmsc_answers_to_json(all, report);
 	vmsc_json_put(report, "vmas", vmas_json(analysis));
+	vmsc_json_put(report, "unmaps", vmsc_unmaps_json(analysis->tally)); /* ends with exit_mmap */
 	return report;
 }
 

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""`vmascope replay --unmap --merge`, and what reports say of unmappings."""
+import json
+
+from support import Case, case, main, run
+
+NAMES = {"first_pgaddr": "pg_start", "last_pgaddr": "pg_end", "vma_min": "vma_start", "vma_max": "vma_end",
+         "tree_max": "tree_end"}
+
+
+class Ways(Case):
+    def test_same(self):
+        done = run("replay", case("small.jsonl"), "--unmap=both", "--merge=cases")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.count(b"no divergence"), 2)
+
+    def test_planted(self):
+        done = run("replay", case("small.jsonl"), "--unmap=wrong-reset", "--json")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        way = json.loads(done.stdout)["ways"][0]
+        self.assertEqual(way["unmap"], "wrong-reset")
+        self.assertIn("munmap", way["first_text"])
+        self.assertIn("one too many", way["why"])
+
+    def test_cases_are_counted(self):
+        way = json.loads(run("replay", case("small.jsonl"), "--merge=cases", "--json").stdout)["ways"][0]
+        self.assertEqual(sum(way["merge_cases"]), way["merges"])
+        self.assertGreater(way["merges"], 0)
+
+    def test_usage(self):
+        for options, part in ((["--unmap=other"], "no way of unmapping"), (["--merge=9"], "no way of merging"),
+                              (["--unmap=both", "--kernel=6.1"], "keep to the trace's rules")):
+            done = run("replay", case("small.jsonl"), *options)
+            self.assertEqual(done.returncode, 2)
+            self.one_line(done, part)
+
+
+class Report(Case):
+    def test_exit_mmap(self):
+        report = json.loads(run("report", case("small.jsonl"), "--json").stdout)
+        self.assertEqual(list(report)[-1], "unmaps")
+        exit_mmap = report["unmaps"]["exit_mmap"]
+        for first, merged in NAMES.items():
+            self.assertEqual(exit_mmap[first], exit_mmap[merged])
+        self.assertEqual((exit_mmap["by"], exit_mmap["call"], exit_mmap["mm_wr_locked"]), ("exit_mmap", None, False))
+        self.assertEqual(exit_mmap["vma_max"], hex(2 ** 64 - 1))
+        self.assertEqual(exit_mmap["zapped_pages"], exit_mmap["pages"])
+        self.assertEqual(exit_mmap["vmas"], len(report["vmas"]))
+
+
+if __name__ == "__main__":
+    main()
