@@ -322,7 +322,7 @@ static bool define_all(struct vmsc_line_reader *reader, const json_t *header)
 
 static bool define_strings(struct vmsc_line_reader *reader, const json_t *header, const json_t *process)
 {
-	const json_t *problems = json_object_get(header, "problems");
+	const json_t *problems = json_object_get(header, "problems"), *modules = json_object_get(header, "modules");
 	size_t i;
 
 	if (!define_string(reader, VMSC_STRING_COMM, json_object_get(process, "comm")) ||
@@ -335,6 +335,9 @@ static bool define_strings(struct vmsc_line_reader *reader, const json_t *header
 		return false;
 	for (i = 0; i < json_array_size(problems); i++)
 		if (!define_string(reader, VMSC_STRING_PROBLEM, json_array_get(problems, i)))
+			return false;
+	for (i = 0; i < json_array_size(modules); i++)
+		if (!define_string(reader, VMSC_STRING_MODULE, json_array_get(modules, i)))
 			return false;
 	return true;
 }
@@ -388,7 +391,7 @@ bool vmsc_line_header(struct vmsc_line_reader *reader, const json_t *line)
 		return vmsc_line_refuse(reader, "page_size must be 4096");
 	if (!vmsc_line_keys(
 		    reader, line,
-		    "vmascope kernel page_size process capture recorded rules rules_source problems limits "
+		    "vmascope kernel page_size process capture recorded rules rules_source problems modules limits "
 		    "layout own names files sites model stacks vmas when start end flags_known listed "
 		    "unfinished"))
 		return false;

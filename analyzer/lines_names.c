@@ -11,7 +11,7 @@ const char *const vmsc_file_kind_names[6] = {"plain", "thp-aligned", "shmem", "h
 const char *vmsc_string_key(unsigned int what)
 {
 	static const char *const keys[] = {NULL,    "comm",	    "exe", "argv",   "kernel",
-					   "rules", "rules_source", "cwd", "problem"};
+					   "rules", "rules_source", "cwd", "problem", "module"};
 
 	return what < sizeof(keys) / sizeof(keys[0]) ? keys[what] : NULL;
 }

@@ -315,6 +315,8 @@ static void define_string(struct writer *writer, const struct vmsc_string_record
 		write_line(writer, line);
 	} else if (record->what == VMSC_STRING_PROBLEM) {
 		put_into_list(writer->header, "problems", string_value(record));
+	} else if (record->what == VMSC_STRING_MODULE) {
+		put_into_list(writer->header, "modules", string_value(record));
 	} else if (record->what == VMSC_STRING_RELEASE || record->what == VMSC_STRING_RULES ||
 		   record->what == VMSC_STRING_RULES_SOURCE) {
 		vmsc_json_put(writer->header, key, string_value(record));

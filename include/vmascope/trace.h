@@ -111,6 +111,7 @@ enum vmsc_string {
 	VMSC_STRING_RULES_SOURCE, /* "experiment", "release", "given" */
 	VMSC_STRING_CWD,
 	VMSC_STRING_PROBLEM, /* something of the recorder's that failed, one sentence each */
+	VMSC_STRING_MODULE, /* build-id in hex, blank, path: of a file that maps show, in the order in which they were seen */
 };
 
 /* Text of @length bytes follows; not ended by NUL unless its bytes say so. */

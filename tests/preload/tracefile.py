@@ -8,7 +8,7 @@ import sys
 
 KINDS = ["", "STRING", "LIMITS", "LAYOUT", "FILE", "STACK", "EXTRA", "CALL", "TOUCH", "SNAPSHOT", "SEEN",
          "SNAPSHOT_END", "VMA", "NAME", "MARK", "SITE", "OWN", "END"]
-STRINGS = ["", "comm", "exe", "argv", "release", "rules", "rules_source", "cwd", "problem"]
+STRINGS = ["", "comm", "exe", "argv", "release", "rules", "rules_source", "cwd", "problem", "module"]
 WHENS = ["attach", "fork", "exit", "exec", "signal", "request", "resume", "call", "undetermined"]
 ENDED = ["not", "exit", "exec", "signal", "stopped"]
 NRS = {3: "close", 9: "mmap", 10: "mprotect", 11: "munmap", 12: "brk", 16: "ioctl", 25: "mremap", 28: "madvise",
