@@ -109,20 +109,33 @@ char *vmsc_apart_text(enum vmsc_refusal reason, uint64_t bits)
 	return text;
 }
 
-/* "libfoo.so+0x12 decommit", or without the module's name where the function's is enough. */
-static char *frame_text(const struct vmsc_answers *answers, const struct vmsc_frame *frame, bool first)
+/* "libfoo.so+0x12 decommit (heap.c:12)", or the function's name alone. */
+static char *frame_text(const struct vmsc_answers *answers, const struct vmsc_frame *frame, bool place)
 {
-	const char *symbol = vmsc_symbols_find(answers->symbols, frame);
-	char *place, *text;
+	const struct vmsc_symbol *symbol = vmsc_symbols_find(answers->symbols, frame);
+	char *where, *text;
 
-	if (symbol && !first)
-		return vmsc_format("%s", symbol);
-	place = vmsc_frame_short(frame);
+	if (symbol && !place)
+		return vmsc_format("%s", symbol->function);
+	where = vmsc_frame_short(frame);
 	if (!symbol)
-		return place;
-	text = vmsc_format("%s %s", place, symbol);
-	free(place);
+		return where;
+	if (symbol->file)
+		text = vmsc_format("%s %s (%s:%d)", where, symbol->function, symbol->file, symbol->line);
+	else
+		text = vmsc_format("%s %s", where, symbol->function);
+	free(where);
 	return text;
+}
+
+char *vmsc_frame_line(const struct vmsc_answers *answers, const struct vmsc_frame *frame)
+{
+	return frame_text(answers, frame, true);
+}
+
+char *vmsc_frame_name(const struct vmsc_answers *answers, const struct vmsc_frame *frame)
+{
+	return frame_text(answers, frame, false);
 }
 
 static char *frames_text(const struct vmsc_answers *answers, const struct vmsc_site *site, bool places)
@@ -518,7 +531,7 @@ static void gather(struct vmsc_answers *answers, const struct vmsc_analysis *end
 	answers->end = end;
 	answers->moment = moment;
 	answers->moment_call = moment->history.nr_calls;
-	answers->symbols = vmsc_symbols_new();
+	answers->symbols = vmsc_symbols_new(end->origins);
 	gather_tiles(answers);
 	gather_holdings(answers);
 	gather_apart(answers);

@@ -71,6 +71,10 @@ void vmsc_report_close(struct vmsc_report *report);
 
 /* "madvise  libjsc.so+0x1234 decommit(void*) (heap.cpp:12) < sweep() (heap.cpp:90)"; the caller frees it. */
 char *vmsc_site_text(const struct vmsc_answers *answers, uint32_t site);
+/* "libfoo.so+0x12 decommit (heap.c:12)"; "decommit", or "libfoo.so+0x12" without a name. The caller frees it.
+ */
+char *vmsc_frame_line(const struct vmsc_answers *answers, const struct vmsc_frame *frame);
+char *vmsc_frame_name(const struct vmsc_answers *answers, const struct vmsc_frame *frame);
 /* The same without offsets where a function has a name: "madvise  decommit < sweep". The caller frees it. */
 char *vmsc_site_name(const struct vmsc_answers *answers, uint32_t site);
 /* "84 KiB rw-p + 8 KiB ---p"; the caller frees it. */

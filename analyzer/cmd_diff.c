@@ -316,8 +316,10 @@ static int diff(char **paths, bool json)
 
 int vmsc_diff_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						VMSC_SYMBOL_OPTIONS,
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	bool json = false;
 	int option;
 
@@ -326,7 +328,8 @@ int vmsc_diff_main(int argc, char **argv)
 			return VMSC_EXIT_TROUBLE;
 		if (option == 'h')
 			return vmsc_help();
-		json = true;
+		if (!vmsc_take_symbol_option(option))
+			json = true;
 	}
 	if (argc - optind != 2)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs two traces");

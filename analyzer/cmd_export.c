@@ -106,18 +106,16 @@ static bool take_option(struct order *order, int option)
 		order->output = optarg;
 		return true;
 	default:
-		return false;
+		return vmsc_take_symbol_option(option);
 	}
 }
 
 int vmsc_export_main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"format", required_argument, NULL, 'f'},
-		{"output", required_argument, NULL, 'o'},
-		{"of", required_argument, NULL, 'w'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"format", required_argument, NULL, 'f'}, {"output", required_argument, NULL, 'o'},
+		{"of", required_argument, NULL, 'w'},	  VMSC_SYMBOL_OPTIONS,
+		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0},
 	};
 	struct order order = {.format = NR_FORMATS};
 	int option;

@@ -85,8 +85,10 @@ static void write_json(const struct family *family, bool many)
 
 int vmsc_report_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						VMSC_SYMBOL_OPTIONS,
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	struct family family = {.status = VMSC_EXIT_GOOD};
 	bool json = false;
 	int option;
@@ -96,7 +98,8 @@ int vmsc_report_main(int argc, char **argv)
 			return VMSC_EXIT_TROUBLE;
 		if (option == 'h')
 			return vmsc_help();
-		json = true;
+		if (!vmsc_take_symbol_option(option))
+			json = true;
 	}
 	if (optind == argc)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs a trace");

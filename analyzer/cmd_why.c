@@ -71,7 +71,7 @@ static bool inquire(struct inquiry *inquiry, const struct question *question, st
 		walk(inquiry, question, input, inquiry->unmapped_by - 1);
 	}
 	inquiry->answers.end = inquiry->answers.moment = &inquiry->analysis;
-	inquiry->answers.symbols = vmsc_symbols_new();
+	inquiry->answers.symbols = vmsc_symbols_new(inquiry->analysis.origins);
 	return true;
 }
 
@@ -200,16 +200,14 @@ static void write_stack(const struct inquiry *inquiry, uint64_t call)
 {
 	const struct vmsc_call_ref *ref = vmsc_analysis_call(&inquiry->analysis, call);
 	const struct vmsc_call_stack *stack;
-	const char *symbol;
-	char *place;
+	char *line;
 	uint32_t i;
 
 	stack = ref ? vmsc_origins_stack(inquiry->analysis.origins, ref->record->stack) : NULL;
 	for (i = 0; stack && i < stack->nr && i < MAX_FRAMES; i++) {
-		place = vmsc_frame_short(&stack->frames[i]);
-		symbol = vmsc_symbols_find(inquiry->answers.symbols, &stack->frames[i]);
-		printf("        %s%s%s\n", place, symbol ? "  " : "", symbol ? symbol : "");
-		free(place);
+		line = vmsc_frame_line(&inquiry->answers, &stack->frames[i]);
+		printf("        %s\n", line);
+		free(line);
 	}
 	if (stack && i < stack->nr)
 		printf("        and %u more frames\n", stack->nr - i);
@@ -590,6 +588,7 @@ int vmsc_why_main(int argc, char **argv)
 {
 	static const struct option options[] = {{"at", required_argument, NULL, 'a'},
 						{"json", no_argument, NULL, 'j'},
+						VMSC_SYMBOL_OPTIONS,
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	struct question question = {.at = UINT64_MAX};
@@ -600,6 +599,8 @@ int vmsc_why_main(int argc, char **argv)
 			return VMSC_EXIT_TROUBLE;
 		if (option == 'h')
 			return vmsc_help();
+		if (vmsc_take_symbol_option(option))
+			continue;
 		if (option == 'j')
 			question.json = true;
 		else if (!parse_at(optarg, &question.at))

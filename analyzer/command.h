@@ -36,6 +36,13 @@ int vmsc_help(void);
 int vmsc_usage(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The next option, '?' after one line on stderr for an unknown one. */
 int vmsc_next_option(int argc, char **argv, const char *letters, const struct option *options);
+/* Options of the commands that name functions, and what they mean. */
+#define VMSC_SYMBOL_OPTIONS                                                                                  \
+	{"sysroot", required_argument, NULL, 'S'},                                                           \
+	{                                                                                                    \
+		"debug-path", required_argument, NULL, 'D'                                                   \
+	}
+bool vmsc_take_symbol_option(int option);
 /* Was all output written? Otherwise VMSC_EXIT_TROUBLE after a line on stderr. */
 int vmsc_finish_output(int status);
 

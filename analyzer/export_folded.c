@@ -8,13 +8,6 @@
 #include "say.h"
 #include "value.h"
 
-char *vmsc_frame_name(const struct vmsc_answers *answers, const struct vmsc_frame *frame)
-{
-	const char *symbol = vmsc_symbols_find(answers->symbols, frame);
-
-	return symbol ? vmsc_format("%s", symbol) : vmsc_frame_short(frame);
-}
-
 /* Takes @text and @more over. */
 static char *join(char *text, char *more)
 {

@@ -26,7 +26,8 @@ static const char schema[] =
 	" failed INTEGER, addr TEXT, arg0 TEXT, arg1 TEXT, arg2 TEXT, arg3 TEXT, arg4 TEXT, arg5 TEXT, stack "
 	"INTEGER,"
 	" site INTEGER, vmas INTEGER);"
-	"CREATE TABLE frames (stack INTEGER, depth INTEGER, module TEXT, offset TEXT, function TEXT,"
+	"CREATE TABLE frames (stack INTEGER, depth INTEGER, module TEXT, offset TEXT, function TEXT, file "
+	"TEXT, line INTEGER,"
 	" PRIMARY KEY (stack, depth));"
 	"CREATE TABLE sites (site INTEGER PRIMARY KEY, text TEXT, calls INTEGER, failed INTEGER, vmas "
 	"INTEGER);"
@@ -154,7 +155,7 @@ static void fill_calls(struct database *database, const struct vmsc_report *repo
 static void add_stack(struct database *database, const struct vmsc_report *report, uint32_t id)
 {
 	const struct vmsc_call_stack *stack = vmsc_origins_stack(report->analysis.origins, id);
-	const char *symbol;
+	const struct vmsc_symbol *symbol;
 	uint32_t i;
 
 	for (i = 0; stack && i < stack->nr; i++) {
@@ -167,7 +168,11 @@ static void add_stack(struct database *database, const struct vmsc_report *repor
 			bind_own(database, 3, vmsc_printable(frame->module.text, frame->module.length));
 		bind_hex(database, 4, frame->offset);
 		if (symbol)
-			bind_own(database, 5, vmsc_format("%s", symbol));
+			bind_own(database, 5, vmsc_format("%s", symbol->function));
+		if (symbol && symbol->file) {
+			bind_own(database, 6, vmsc_format("%s", symbol->file));
+			bind_number(database, 7, (uint64_t)symbol->line);
+		}
 		insert(database);
 	}
 }
@@ -178,7 +183,7 @@ static void fill_frames(struct database *database, const struct vmsc_report *rep
 	uint32_t done = 0, id;
 	uint64_t call;
 
-	prepare(database, "INSERT OR IGNORE INTO frames VALUES (?,?,?,?,?)");
+	prepare(database, "INSERT OR IGNORE INTO frames VALUES (?,?,?,?,?,?,?)");
 	for (call = 0; call < analysis->nr_calls; call++) {
 		id = analysis->calls[call].record->stack;
 		if (id <= done) /* stacks are numbered as they first come */

@@ -18,8 +18,6 @@ void vmsc_export_csv(const struct vmsc_report *report, enum vmsc_export_of of, F
 /* A new database at @path. False: said on stderr. */
 bool vmsc_export_sqlite(const struct vmsc_report *report, const char *path);
 
-/* "decommit", "libfoo.so+0x12" without a name; the caller frees it. */
-char *vmsc_frame_name(const struct vmsc_answers *answers, const struct vmsc_frame *frame);
 /* The argument of a call, 0 after the last. */
 uint64_t vmsc_call_argument(const struct vmsc_call_record *record, unsigned int number);
 /* Why call @seq failed, as far as it was the first of its kind; NULL otherwise. */

@@ -9,6 +9,11 @@
 
 #include "command.h"
 #include "say.h"
+#include "symbols.h"
+
+#define SYMBOL_HELP                                                                                          \
+	"  --sysroot=DIR        where the files of the recorded system lie, for names of functions\n"        \
+	"  --debug-path=DIRS    folders with debug information, ':' between (default /usr/lib/debug)\n"
 
 static const struct vmsc_command commands[] = {
 	{"record", "[OPTION]… [--] CMD [ARG]…", "run CMD and record its virtual-memory calls",
@@ -28,11 +33,12 @@ static const struct vmsc_command commands[] = {
 	 "Exit status: 0 all match, 1 something differs, 2 not a readable trace.\n",
 	 vmsc_check_main},
 	{"report", "TRACE… [--json]", "what a person wants to know of a trace, biggest cost first",
-	 "  --json               the report as JSON, one after the other\n", vmsc_report_main},
+	 "  --json               the report as JSON; of several traces as one object\n" SYMBOL_HELP,
+	 vmsc_report_main},
 	{"why", "TRACE ADDR [ADDR2] [--at=CALL] [--json]",
 	 "what happened to the memory at an address, and why its VMA and its neighbours are not one",
 	 "  --at=CALL            as it was after that call (default: at the end, or before it was unmapped)\n"
-	 "  --json               as JSON\n"
+	 "  --json               as JSON\n" SYMBOL_HELP
 	 "With ADDR2: why the VMAs at the two addresses are not one.\n",
 	 vmsc_why_main},
 	{"replay",
@@ -47,7 +53,7 @@ static const struct vmsc_command commands[] = {
 	 "Exit status: 0; 1 when two implementations of the same rules part; 2 not a readable trace.\n",
 	 vmsc_replay_main},
 	{"diff", "TRACE TRACE [--json]", "two recordings compared: by call site, by reason, by kind",
-	 "  --json               as JSON\n"
+	 "  --json               as JSON\n" SYMBOL_HELP
 	 "Sites are matched by the names of their functions, so that two builds of a program compare.\n",
 	 vmsc_diff_main},
 	{"export", "TRACE --format=jsonl|chrome|folded|csv|sqlite [--of=calls|vmas|bytes] [-o FILE]",
@@ -59,7 +65,7 @@ static const struct vmsc_command commands[] = {
 	 "  --format=sqlite      a database; needs -o\n"
 	 "  --of=calls|vmas|bytes  folded, csv: calls (default), or the VMAs at the moment with most of "
 	 "them\n"
-	 "  -o FILE              write there instead of stdout\n",
+	 "  -o FILE              write there instead of stdout\n" SYMBOL_HELP,
 	 vmsc_export_main},
 	{"kernel", "[--json]", "which rules the running kernel follows, and how that is known",
 	 "  --json               as JSON\n", vmsc_kernel_main},
@@ -122,6 +128,15 @@ int vmsc_next_option(int argc, char **argv, const char *letters, const struct op
 		return '?';
 	}
 	return option;
+}
+
+bool vmsc_take_symbol_option(int option)
+{
+	if (option == 'S')
+		vmsc_symbols_look_in(optarg, NULL);
+	else if (option == 'D')
+		vmsc_symbols_look_in(NULL, optarg);
+	return option == 'S' || option == 'D';
 }
 
 int vmsc_finish_output(int status)

@@ -23,8 +23,15 @@ struct numbered {
 	UT_hash_handle hh;
 };
 
+/* A module's build-id. */
+struct identity {
+	struct vmsc_bytes path, id;
+	UT_hash_handle hh;
+};
+
 struct vmsc_origins {
 	struct place *places;
+	struct identity *identities;
 	struct numbered *files, *names, *stacks;
 };
 
@@ -47,12 +54,18 @@ static void free_numbered(struct numbered *all)
 
 void vmsc_origins_free(struct vmsc_origins *origins)
 {
+	struct identity *identity, *following;
 	struct place *place, *next;
 
 	HASH_ITER(hh, origins->places, place, next)
 	{
 		HASH_DEL(origins->places, place);
 		free(place);
+	}
+	HASH_ITER(hh, origins->identities, identity, following)
+	{
+		HASH_DEL(origins->identities, identity);
+		free(identity);
 	}
 	free_numbered(origins->files);
 	free_numbered(origins->names);
@@ -105,6 +118,38 @@ static struct vmsc_bytes find_place(const struct vmsc_origins *origins, const st
 
 	HASH_FIND(hh, origins->places, key, sizeof(key), place);
 	return place ? place->path : (struct vmsc_bytes){NULL, 0};
+}
+
+/* "id path" */
+static void note_module(struct vmsc_origins *origins, const struct vmsc_string_record *record)
+{
+	const char *text = vmsc_record_tail(&record->head, sizeof(*record));
+	const char *blank = record->length ? memchr(text, ' ', record->length) : NULL;
+	struct vmsc_bytes id, path;
+	struct identity *identity;
+
+	if (record->what != VMSC_STRING_MODULE || !blank)
+		return;
+	id = (struct vmsc_bytes){text, (size_t)(blank - text)};
+	path = (struct vmsc_bytes){blank + 1, record->length - id.length - 1};
+	if (!path.length || strspn(text, "0123456789abcdef") != id.length)
+		return;
+	HASH_FIND(hh, origins->identities, path.text, path.length, identity);
+	if (!identity) {
+		identity = vmsc_alloc(sizeof(*identity));
+		identity->path = path;
+		HASH_ADD_KEYPTR(hh, origins->identities, path.text, path.length, identity);
+	}
+	identity->id = id;
+}
+
+struct vmsc_bytes vmsc_origins_build_id(const struct vmsc_origins *origins, struct vmsc_bytes path)
+{
+	struct identity *identity = NULL;
+
+	if (origins && path.length)
+		HASH_FIND(hh, origins->identities, path.text, path.length, identity);
+	return identity ? identity->id : (struct vmsc_bytes){NULL, 0};
 }
 
 struct vmsc_bytes vmsc_origins_path(const struct vmsc_origins *origins, const struct vmsc_file *file)
@@ -190,6 +235,9 @@ void vmsc_origins_record(struct vmsc_origins *origins, const struct vmsc_record 
 		text = (struct vmsc_bytes){vmsc_record_tail(record, sizeof(*file)), file->length};
 		numbered_get(&origins->files, file->id)->text = text;
 		note_place(origins, file->dev_major, file->dev_minor, file->inode, text);
+		break;
+	case VMSC_RECORD_STRING:
+		note_module(origins, (const void *)record);
 		break;
 	case VMSC_RECORD_NAME:
 		text = (struct vmsc_bytes){vmsc_record_tail(record, sizeof(*name)), name->length};

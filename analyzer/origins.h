@@ -31,13 +31,16 @@ struct vmsc_origins;
 struct vmsc_origins *vmsc_origins_new(void);
 void vmsc_origins_free(struct vmsc_origins *origins);
 
-/* Takes note of FILE, NAME, SEEN and STACK records; @mm is the address space at this moment. */
+/* Takes note of FILE, NAME, SEEN, STACK and STRING (of a module) records; @mm is the address space at this
+ * moment. */
 void vmsc_origins_record(struct vmsc_origins *origins, const struct vmsc_record *record,
 			 const struct vmsc_mm *mm);
 
 /* No bytes when it isn't known. */
 struct vmsc_bytes vmsc_origins_path(const struct vmsc_origins *origins, const struct vmsc_file *file);
 struct vmsc_bytes vmsc_origins_name(const struct vmsc_origins *origins, uint32_t id);
+/* In hex, of the module at @path. */
+struct vmsc_bytes vmsc_origins_build_id(const struct vmsc_origins *origins, struct vmsc_bytes path);
 const struct vmsc_call_stack *vmsc_origins_stack(const struct vmsc_origins *origins, uint32_t id);
 
 /* The frame that made the call: the innermost that is neither in the C library nor the dynamic linker. */

@@ -97,6 +97,23 @@ static void write_undetermined(const struct vmsc_analysis *analysis, FILE *out)
 	vmsc_groups_free(groups);
 }
 
+static void write_changed_modules(const struct vmsc_answers *answers, FILE *out)
+{
+	const char *example = NULL;
+	size_t nr = vmsc_symbols_changed(answers->symbols, &example);
+	char *text;
+
+	if (!nr)
+		return;
+	text = vmsc_printable(example, strlen(example));
+	fprintf(out,
+		"\nno names of functions of %zu module%s changed since the recording: %s; --debug-path or "
+		"--sysroot "
+		"may have the one that ran\n",
+		nr, nr == 1 ? "" : "s", text);
+	free(text);
+}
+
 static void write_problems(const struct vmsc_analysis *analysis, FILE *out)
 {
 	size_t i, unpatched = 0;
@@ -582,4 +599,5 @@ void vmsc_report_write_text(const struct vmsc_report *report, FILE *out)
 	write_calls(analysis, out);
 	write_undetermined(analysis, out);
 	write_problems(analysis, out);
+	write_changed_modules(answers, out);
 }
