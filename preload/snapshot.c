@@ -16,11 +16,17 @@ static int write_seen(void *ctx, const struct vmsc_seen_record *seen, const char
 	struct vmsc_seen_record record = *seen;
 	uint64_t *nr = ctx;
 
-	vmsc_module_tell(seen, name, length);
 	record.traits = vmsc_own_contains(seen->start, seen->end) ? VMSC_VMA_OWN : 0;
 	record.length = length;
 	vmsc_writer_put(VMSC_RECORD_SEEN, 0, &record, sizeof(record), name, length);
 	++*nr;
+	return 0;
+}
+
+static int tell_module(void *ctx, const struct vmsc_seen_record *seen, const char *name, size_t length)
+{
+	(void)ctx;
+	vmsc_module_tell(seen, name, length);
 	return 0;
 }
 
@@ -42,14 +48,15 @@ void vmsc_snapshot_all(enum vmsc_when when)
 {
 	uint64_t nr = 0;
 
-	if (when == VMSC_WHEN_ATTACH || when == VMSC_WHEN_FORK)
-		vmsc_module_forget();
 	begin(when, 0, UINT64_MAX, true);
 	if (vmsc_look_all(true, write_seen, &nr)) {
 		vmsc_problem("a snapshot could not be read from /proc/self/smaps");
 		nr++; /* tells the reader that it is incomplete */
 	}
 	finish(nr);
+	if (when == VMSC_WHEN_ATTACH || when == VMSC_WHEN_FORK)
+		vmsc_module_forget();
+	(void)vmsc_look_all(false, tell_module, NULL); /* what can't be read now gives no names later, no more */
 }
 
 static uint64_t before(uint64_t start)
