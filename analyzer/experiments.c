@@ -21,6 +21,7 @@
 #define NR_MAP_SHADOW_STACK   453
 #define NR_MSEAL	      462
 #define OP_SET_VMA	      0x53564d41
+#define OP_SET_MDWE	      65
 #define OP_GET_MDWE	      66
 #define OP_SET_MEMORY_MERGE   67
 #define ADVICE_GUARD_INSTALL  102
@@ -196,6 +197,28 @@ static enum vmsc_finding mdwe(struct vmsc_evidence *evidence)
 	if (prctl(OP_GET_MDWE, 0, 0, 0, 0) >= 0)
 		return say(evidence, VMSC_FOUND_YES, "PR_GET_MDWE works");
 	return say(evidence, VMSC_FOUND_NO, "PR_GET_MDWE: %s", strerror(errno));
+}
+
+static enum vmsc_finding mdwe_no_inherit(struct vmsc_evidence *evidence)
+{
+	const unsigned long refuse_exec_gain = 1, no_inherit = 2;
+
+	if (!prctl(OP_SET_MDWE, refuse_exec_gain | no_inherit, 0, 0, 0))
+		return say(evidence, VMSC_FOUND_YES, "PR_MDWE_NO_INHERIT works");
+	return say(evidence, VMSC_FOUND_NO, "PR_MDWE_NO_INHERIT: %s", strerror(errno));
+}
+
+static enum vmsc_finding remove_maywrite(struct vmsc_evidence *evidence)
+{
+	int fd = memfd_create("vmascope", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, (off_t)PAGE) || !scratch_map_fd(0, 1, PROT_READ, MAP_SHARED, fd))
+		return impossible(evidence, "mapping a memfd");
+	if (!madvise(scratch_page(0), PAGE, MADV_REMOVE))
+		return say(evidence, VMSC_FOUND_YES,
+			   "MADV_REMOVE works on a read-only mapping of a writable file");
+	return say(evidence, yes_if(errno != EACCES),
+		   "MADV_REMOVE on a read-only mapping of a writable file: %s", strerror(errno));
 }
 
 static enum vmsc_finding shadow_stack(struct vmsc_evidence *evidence)
@@ -394,6 +417,8 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_DROPPABLE] = droppable,
 	[VMSC_RULE_MAP_STACK_NOHUGEPAGE] = map_stack_nohugepage,
 	[VMSC_RULE_MDWE] = mdwe,
+	[VMSC_RULE_MDWE_NO_INHERIT] = mdwe_no_inherit,
+	[VMSC_RULE_REMOVE_MAYWRITE] = remove_maywrite,
 	[VMSC_RULE_SHADOW_STACK] = shadow_stack,
 	[VMSC_RULE_THP_ALIGN_ANON] = thp_align_anon,
 	[VMSC_RULE_THP_ALIGN_MULTIPLE] = thp_align_multiple,

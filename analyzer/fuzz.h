@@ -18,6 +18,7 @@
 /* What is told apart by sequence, so that each goes deep into something. */
 struct vmsc_fuzz_mood {
 	bool populates; /* locks and populates; otherwise guard pages: populating those fails */
+	bool plain;	/* mostly anonymous memory, all alike, in small pieces: much merges */
 	bool seals, forks, threads, limits, wild;
 };
 

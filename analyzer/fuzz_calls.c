@@ -48,12 +48,19 @@ void vmsc_fuzz_begin(struct vmsc_fuzz *fuzz, uint64_t seed)
 	fuzz->processes = 1;
 	fuzz->mood = (struct vmsc_fuzz_mood){
 		.populates = one_in(fuzz, 2),
+		.plain = one_in(fuzz, 2),
 		.seals = one_in(fuzz, 4) && vmsc_has_rule(fuzz->rules, VMSC_RULE_MSEAL),
 		.forks = one_in(fuzz, 3),
 		.threads = one_in(fuzz, 4),
 		.limits = one_in(fuzz, 5),
 		.wild = one_in(fuzz, 3),
 	};
+}
+
+/* In a sequence of plain memory, mostly. */
+static bool is_plain(struct vmsc_fuzz *fuzz)
+{
+	return fuzz->mood.plain && !one_in(fuzz, 5);
 }
 
 struct range {
@@ -101,7 +108,8 @@ static struct range some_range(struct vmsc_fuzz *fuzz, const struct vmsc_trial_v
 	uint64_t from = some_page(fuzz, view), to = some_page(fuzz, view);
 	struct range range;
 
-	if (from == to || one_in(fuzz, 3) || (from > to ? from - to : to - from) > 4096 * PAGE)
+	if (from == to || one_in(fuzz, 3) || is_plain(fuzz) ||
+	    (from > to ? from - to : to - from) > 4096 * PAGE)
 		to = from + (1 + vmsc_fuzz_rand(fuzz, 6)) * PAGE;
 	range.addr = from < to ? from : to;
 	range.len = from < to ? to - from : from - to;
@@ -122,6 +130,8 @@ static uint64_t some_prot(struct vmsc_fuzz *fuzz)
 {
 	static const uint8_t prots[] = {3, 3, 3, 3, 1, 1, 0, 5, 7, 2, 4};
 
+	if (is_plain(fuzz))
+		return one_in(fuzz, 4) ? 1 : 3;
 	return prots[vmsc_fuzz_rand(fuzz, sizeof(prots))];
 }
 
@@ -140,6 +150,8 @@ static uint64_t some_map_flags(struct vmsc_fuzz *fuzz)
 {
 	uint64_t flags = one_in(fuzz, 4) ? MAP_SHARED : MAP_PRIVATE;
 
+	if (is_plain(fuzz))
+		return MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
 	flags |= one_in(fuzz, 8) ? 0 : one_in(fuzz, 12) ? MAP_FIXED_NOREPLACE : MAP_FIXED;
 	if (one_in(fuzz, 3))
 		flags |= MAP_NORESERVE;
@@ -183,14 +195,42 @@ static void some_file(struct vmsc_fuzz *fuzz, struct vmsc_step *step)
 		args[5] = wild_number(fuzz);
 }
 
+/* The hole above a VMA, with what is like it: where merges are decided. */
+static bool fill_hole(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step)
+{
+	size_t index = view->nr ? vmsc_fuzz_rand(fuzz, view->nr) : 0;
+	const struct vmsc_seen_record *vma = &view->vmas[index];
+	uint64_t len = 4 * PAGE, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+	if (!view->nr || vma->inode || (vma->vm_flags & VMSC_VM(MAYSHARE)))
+		return false;
+	if (index + 1 < view->nr)
+		len = vma[1].start - vma->end;
+	if (!len || len > 16 * PAGE)
+		return false;
+	if (vma->vm_flags & VMSC_VM(NORESERVE))
+		flags |= MAP_NORESERVE;
+	if (vma->vm_flags & VMSC_VM(NOHUGEPAGE))
+		flags |= MAP_STACK;
+	if (vma->vm_flags & VMSC_VM(GROWSDOWN))
+		flags |= MAP_GROWSDOWN;
+	call(step, SYS_mmap, (struct range){vma->end, one_in(fuzz, 3) ? PAGE : len}, vma->vm_flags & 7);
+	step->call.args[3] = flags;
+	step->call.args[4] = (uint64_t)-1;
+	return true;
+}
+
 static void random_mmap(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step)
 {
 	uint64_t flags = some_map_flags(fuzz);
 
+	if (one_in(fuzz, 4) && fill_hole(fuzz, view, step))
+		return;
+
 	call(step, SYS_mmap, some_range(fuzz, view), some_prot(fuzz));
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
 		choose_place(fuzz, step);
-	if (one_in(fuzz, 3)) {
+	if (!is_plain(fuzz) && one_in(fuzz, 3)) {
 		some_file(fuzz, step);
 	} else {
 		flags |= MAP_ANONYMOUS;
@@ -239,6 +279,8 @@ static void random_mprotect(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view
 {
 	uint64_t prot = some_prot(fuzz);
 
+	if (view->nr && one_in(fuzz, 3)) /* as another has it */
+		prot = view->vmas[vmsc_fuzz_rand(fuzz, view->nr)].vm_flags & 7;
 	if (one_in(fuzz, 60))
 		prot |= one_in(fuzz, 3) ? 0x02000000 : 0x01000000; /* PROT_GROWSUP, PROT_GROWSDOWN */
 	if (one_in(fuzz, 60))
@@ -281,6 +323,7 @@ static void random_policy(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *
 {
 	if (one_in(fuzz, 8)) {
 		call(step, NR_SET_HOME_NODE, some_range(fuzz, view), 0);
+		step->call.policy = 4; /* MPOL_BIND of node 0, as 3, with a home node */
 		return;
 	}
 	call(step, SYS_mbind, some_range(fuzz, view), 0);
@@ -293,7 +336,7 @@ static void random_uffd(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *vi
 
 	step->kind = VMSC_STEP_CALL;
 	step->call.uffd = 1 + (uint32_t)vmsc_fuzz_rand(fuzz, 2);
-	if (one_in(fuzz, 8)) {
+	if (one_in(fuzz, 8) && fuzz->processes == 1) { /* the last descriptor of it */
 		step->call.nr = SYS_close;
 		return;
 	}
@@ -356,7 +399,7 @@ static void random_limits(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *
 	if (one_in(fuzz, 3))
 		step->limits.memlock = vmsc_fuzz_rand(fuzz, 24) * PAGE;
 	if (one_in(fuzz, 4))
-		step->limits.max_map_count = view->nr + vmsc_fuzz_rand(fuzz, 6);
+		step->limits.max_map_count = view->nr + 2 + vmsc_fuzz_rand(fuzz, 6);
 }
 
 static void random_aio(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step)
@@ -394,9 +437,11 @@ static void random_rare(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *vi
 
 static void random_step(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step)
 {
-	uint64_t dice = vmsc_fuzz_rand(fuzz, 100);
+	uint64_t dice = vmsc_fuzz_rand(fuzz, fuzz->mood.plain ? 110 : 100);
 
-	if (dice < 24)
+	if (dice >= 100)
+		random_touch(fuzz, view, step);
+	else if (dice < 24)
 		random_mmap(fuzz, view, step);
 	else if (dice < 31)
 		call(step, SYS_munmap, some_range(fuzz, view), 0);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "fuzz.h"
 #include "say.h"
@@ -20,11 +21,19 @@ void vmsc_run_do(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial
 		if (fuzz)
 			vmsc_fuzz_next(fuzz, &trial->view, step);
 		run->verdict = vmsc_trial_step(trial, step);
+		if (fuzz && step->kind == VMSC_STEP_FORK && step->result)
+			fuzz->processes--;
 	}
 	snprintf(run->why, sizeof(run->why), "%s", trial->why);
 	run->view = trial->view;
 	run->said = trial->out.predicted;
 	vmsc_trial_end(trial);
+}
+
+/* A trial that failed for another reason is no smaller version of it. */
+static bool ends_alike(const struct vmsc_run *a, const struct vmsc_run *b)
+{
+	return a->verdict == b->verdict && (a->verdict != VMSC_TRIAL_FAILED || !strcmp(a->why, b->why));
 }
 
 /* Without @nr steps from @from, does it still end so? Then *run is that. */
@@ -35,7 +44,7 @@ static bool try_without(struct vmsc_run *run, size_t from, size_t nr, struct vms
 	memmove(&spare->steps[from], &spare->steps[from + nr], (run->nr - from - nr) * sizeof(run->steps[0]));
 	spare->nr -= nr;
 	vmsc_run_do(spare, NULL, trial);
-	if (spare->verdict != run->verdict)
+	if (!ends_alike(spare, run))
 		return false;
 	*run = *spare;
 	return true;
@@ -50,25 +59,67 @@ static void simplify(struct vmsc_run *run, struct vmsc_trial *trial, struct vmsc
 		*spare = *run;
 		spare->steps[i].thread = spare->steps[i].process = 0;
 		vmsc_run_do(spare, NULL, trial);
-		if (spare->verdict == run->verdict)
+		if (ends_alike(spare, run))
 			*run = *spare;
 	}
 }
 
-void vmsc_run_shrink(struct vmsc_run *run, struct vmsc_trial *trial)
+static void leave_out(struct vmsc_run *run, struct vmsc_trial *trial, struct vmsc_run *spare)
 {
-	struct vmsc_run *spare = vmsc_alloc(sizeof(*spare));
-	size_t chunk = run->nr / 2, before;
+	size_t before;
 
 	do {
 		before = run->nr;
-		for (; chunk; chunk /= 2)
-			for (size_t i = run->nr; i >= chunk;
-			     i -= i > chunk && i - chunk < chunk ? i - chunk : chunk)
-				if (i <= run->nr && run->nr > chunk)
-					try_without(run, i - chunk, chunk, trial, spare);
-		simplify(run, trial, spare);
-		chunk = 1;
+		for (size_t chunk = run->nr / 2; chunk; chunk /= 2)
+			for (size_t end = run->nr; end >= chunk && run->nr > chunk; end--)
+				if (end <= run->nr)
+					try_without(run, end - chunk, chunk, trial, spare);
 	} while (run->nr < before);
+}
+
+/* Step @index touches where step @map maps: are then fewer steps needed? */
+static bool try_touch(struct vmsc_run *run, size_t index, size_t map, struct vmsc_trial *trial,
+		      struct vmsc_run *spare, struct vmsc_run *other)
+{
+	*other = *run;
+	other->steps[index].addr = run->steps[map].call.args[0];
+	vmsc_run_do(other, NULL, trial);
+	if (!ends_alike(other, run))
+		return false;
+	leave_out(other, trial, spare);
+	if (other->nr >= run->nr)
+		return false;
+	*run = *other;
+	return true;
+}
+
+static bool is_touch(const struct vmsc_step *step)
+{
+	return step->kind == VMSC_STEP_TOUCH || step->kind == VMSC_STEP_POKE;
+}
+
+static void touch_elsewhere(struct vmsc_run *run, struct vmsc_trial *trial, struct vmsc_run *spare)
+{
+	struct vmsc_run *other = vmsc_alloc(sizeof(*other));
+
+	for (size_t i = 0; i < run->nr; i++)
+		for (size_t j = 0; j < i && i < run->nr && is_touch(&run->steps[i]); j++)
+			if (run->steps[j].kind == VMSC_STEP_CALL && run->steps[j].call.nr == SYS_mmap &&
+			    try_touch(run, i, j, trial, spare, other))
+				i = j = 0;
+	free(other);
+}
+
+#define FEW 32 /* steps: so that what tries pairs of them ends soon */
+
+void vmsc_run_shrink(struct vmsc_run *run, struct vmsc_trial *trial)
+{
+	struct vmsc_run *spare = vmsc_alloc(sizeof(*spare));
+
+	leave_out(run, trial, spare);
+	simplify(run, trial, spare);
+	leave_out(run, trial, spare);
+	if (run->nr <= FEW)
+		touch_elsewhere(run, trial, spare);
 	free(spare);
 }

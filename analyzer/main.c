@@ -67,6 +67,21 @@ static const struct vmsc_command commands[] = {
 	 "them\n"
 	 "  -o FILE              write there instead of stdout\n" SYMBOL_HELP,
 	 vmsc_export_main},
+	{"conform", "CALLS.jsonl… [--rules=NAMES]", "make calls for real and compare the kernel with the model",
+	 "  --rules=NAMES        the model's rules, blanks between (default: as found by experiment)\n"
+	 "CALLS is as `export --format=jsonl` writes it, or a file of cases as in tests/vectors; - is stdin.\n"
+	 "The calls are made in a process of their own, and compared after each: result, VMAs, flags.\n"
+	 "Exit status: 0 the same, 1 something differs (the first such call is named), 2 can't be done.\n",
+	 vmsc_conform_main},
+	{"fuzz", "[--seed N] [--calls N] [--shrink] [-o PREFIX]", "random calls, by the kernel and on the model",
+	 "  --seed N             the first sequence (default 1)\n"
+	 "  --calls N            so many in all (default 10000)\n"
+	 "  --shrink             leave out all calls that a difference does not need\n"
+	 "  --most N             end after so many differences (default 5)\n"
+	 "  -o PREFIX            write differences to PREFIX-SEED.jsonl and PREFIX-SEED.c instead of stdout\n"
+	 "  --rules=NAMES        the model's rules, blanks between (default: as found by experiment)\n"
+	 "Exit status: 0 no difference, 1 some, 2 can't be done.\n",
+	 vmsc_fuzz_main},
 	{"kernel", "[--json]", "which rules the running kernel follows, and how that is known",
 	 "  --json               as JSON\n", vmsc_kernel_main},
 	{"write-report", "TRACE REPORT [--remove-trace]", NULL,

@@ -103,6 +103,7 @@ static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step)
 {
 	bool writes = step->write || step->kind == VMSC_STEP_POKE;
 	struct vmsc_vma vma;
+	uint64_t allowed;
 	int err = -EFAULT;
 
 	if (!vmsc_mm_find(mm, step->addr, &vma))
@@ -110,11 +111,11 @@ static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step)
 	if (vma.start > step->addr) {
 		if (vma.vm_flags & VMSC_VM(GROWSDOWN))
 			err = vmsc_mm_grow_stack(mm, vma.end, step->addr & ~(VMSC_PAGE_SIZE - 1));
-		return err;
+		return err ? -EFAULT : step->result; /* what it grew to may still not be accessible */
 	}
 	/* Where a userfaultfd is to be asked, the anon_vma is there before the question. */
-	if (writes &&
-	    (!step->result || ((vma.vm_flags & VMSC_VM(UFFD_MISSING)) && (vma.vm_flags & VMSC_VM(WRITE)))))
+	allowed = vma.vm_flags & (step->kind == VMSC_STEP_POKE ? VMSC_VM(MAYWRITE) : VMSC_VM(WRITE));
+	if (writes && (!step->result || ((vma.vm_flags & VMSC_VM(UFFD_MISSING)) && allowed)))
 		err = vmsc_mm_fault(mm, step->addr);
 	return step->result;
 }
@@ -164,6 +165,8 @@ static int64_t model_step(struct vmsc_trial *trial, struct vmsc_mm *mm, struct v
 	memset(&trial->out, 0, sizeof(trial->out));
 	switch (step->kind) {
 	case VMSC_STEP_CALL:
+		if (step->call.nr == SYS_io_destroy) /* reads the ring */
+			(void)model_touch(mm, &(struct vmsc_step){.addr = step->call.args[0]});
 		if (vmsc_mm_step(mm, &step->call, &trial->out))
 			vmsc_out_of_memory();
 		return trial->out.predicted;
@@ -246,6 +249,12 @@ bool vmsc_trial_can(const struct vmsc_step *step)
 	}
 }
 
+static bool is_huge(const struct vmsc_call *call)
+{
+	return (call->nr == SYS_mmap && call->args[1] >> 32) ||
+	       (call->nr == SYS_mremap && call->args[2] >> 32);
+}
+
 /* Which results is the model given even when it must predict: modes and masks are not decoded, how far a
  * population came is not known. */
 static bool is_given(const struct vmsc_trial *trial, const struct vmsc_step *step)
@@ -254,22 +263,37 @@ static bool is_given(const struct vmsc_trial *trial, const struct vmsc_step *ste
 
 	if (trial->config.told || call->nr == SYS_io_setup || call->nr == SYS_io_destroy)
 		return true;
+	if (call->nr == SYS_mmap && call->args[0] < trial->config.limits.mmap_min_addr)
+		return true; /* CAP_SYS_RAWIO may */
+	if (call->nr == SYS_shmat && call->args[1] && call->args[1] < trial->config.limits.mmap_min_addr)
+		return true;
+	if (call->nr == SYS_mremap && step->result == -EINVAL && trial->processes[step->process].has_rings)
+		return true; /* a ring whose context is another process's */
+	if (call->nr == SYS_remap_file_pages && step->result == -EINVAL)
+		return true; /* the segment may be gone */
 	if (step->result >= 0)
 		return trial->processes[0].puppet.randomized && step->result > 4096;
+	if (step->result == -ENOMEM && is_huge(call)) /* what may be committed is not modelled */
+		return true;
+	if (call->nr == SYS_madvise) /* populate, collapse; what a file's driver says to MADV_REMOVE */
+		return (call->args[2] >= 22 && call->args[2] <= 25) || step->result == -ENODEV;
 	return call->nr == SYS_mbind || call->nr == SYS_ioctl || call->nr == 450 || call->nr == SYS_mlock ||
-	       call->nr == SYS_mlock2 ||
-	       (call->nr == SYS_madvise &&
-		(call->args[2] == 22 || call->args[2] == 23 || call->args[2] == 24));
+	       call->nr == SYS_mlock2;
 }
 
-/* How far a failed population came can't be known. */
-static bool is_unknown(const struct vmsc_step *step)
+/* How far a failed population came can't be known, nor a refusal to commit memory be told from others. */
+static bool is_unknown(const struct vmsc_step *step, int64_t said)
 {
 	if (step->kind != VMSC_STEP_CALL || step->result >= 0)
 		return false;
+	if (step->result == -ENOMEM &&
+	    (is_huge(&step->call) || step->call.nr == SYS_mbind || step->call.nr == SYS_ioctl))
+		return true;
+	if (step->call.nr == 450) /* set_mempolicy_home_node: the VMAs before the refusal are changed */
+		return true;
 	if (step->call.nr == SYS_madvise)
-		return step->call.args[2] == 22 || step->call.args[2] == 23;
-	return step->call.nr == SYS_mlock || step->call.nr == SYS_mlock2;
+		return (step->call.args[2] == 22 || step->call.args[2] == 23) && step->result == -EFAULT;
+	return (step->call.nr == SYS_mlock || step->call.nr == SYS_mlock2) && step->result != said;
 }
 
 static void remember(struct vmsc_trial *trial, const struct vmsc_step *step)
@@ -290,10 +314,16 @@ static bool results_differ(struct vmsc_trial *trial, const struct vmsc_step *ste
 		trial->undetermined += out->undetermined != VMSC_HIDDEN_NOTHING;
 		if (out->address_asked && step->result >= 0) {
 			trial->addresses_asked++;
-			trial->addresses_predicted += out->address_predicted == (uint64_t)step->result;
+			trial->addresses_predicted +=
+				out->address_predicted == (step->call.nr == SYS_io_setup
+								   ? step->call.range_start
+								   : (uint64_t)step->result);
 		}
 		if (out->undetermined)
 			return out->wrong;
+		if (out->address_asked && step->result >= 0 && step->call.nr != SYS_io_setup &&
+		    out->address_predicted != (uint64_t)step->result)
+			return true;
 	}
 	return said != step->result || (step->call.has_result && out->wrong);
 }
@@ -309,13 +339,15 @@ static enum vmsc_trial_verdict judge(struct vmsc_trial *trial, struct vmsc_step 
 	struct vmsc_trial_process *process = &trial->processes[step->process];
 	bool differ = results_differ(trial, step, said);
 
+	if (is_unknown(step, said) && !(differ && !trial->out.undetermined))
+		return VMSC_TRIAL_UNKNOWN;
 	if (vmsc_trial_compare(trial, process))
 		return VMSC_TRIAL_DIFFERS;
 	if (step->kind == VMSC_STEP_FORK && !step->result &&
 	    vmsc_trial_compare(trial, &trial->processes[step->value]))
 		return VMSC_TRIAL_DIFFERS;
 	if (!differ)
-		return is_unknown(step) ? VMSC_TRIAL_UNKNOWN : VMSC_TRIAL_SAME;
+		return VMSC_TRIAL_SAME;
 	if (trial->out.undetermined && !trial->out.wrong)
 		return VMSC_TRIAL_UNKNOWN;
 	snprintf(trial->why, sizeof(trial->why), "result: kernel %s0x%" PRIx64 ", model %s0x%" PRIx64,

@@ -42,9 +42,26 @@ struct vmsc_trial_config {
 	bool told;
 };
 
+/* What a number of the model's stands for, learned when it is first seen. */
+struct vmsc_file_seen {
+	uint32_t id;
+	uint64_t inode;
+};
+
+/* Rings of io_setup(): the context's number, which is where the ring lies, and its size. */
+struct vmsc_ring {
+	uint64_t context, size;
+};
+
+enum { VMSC_TRIAL_FILES = 256, VMSC_TRIAL_RINGS = 16 };
+
 struct vmsc_trial_process {
 	struct vmsc_puppet puppet;
 	struct vmsc_mm *mm;
+	struct vmsc_file_seen seen_files[VMSC_TRIAL_FILES];
+	size_t nr_seen_files;
+	struct vmsc_ring rings[VMSC_TRIAL_RINGS];
+	bool has_rings; /* it or a parent has made some */
 	int uffds[3];
 	bool alive;
 	uint64_t fill; /* pages of VMSC_PUPPET_FILL that are in use */
@@ -72,11 +89,6 @@ struct vmsc_trial {
 	struct vmsc_step *history;
 	size_t nr_steps, room;
 	struct vmsc_trial_view view; /* of the process that made the last step */
-	struct vmsc_file_seen {
-		uint32_t id;
-		uint64_t inode;
-	} seen_files[256];
-	size_t nr_seen_files;
 	struct vmsc_outcome out;
 	uint64_t calls, undetermined, addresses_asked, addresses_predicted;
 	char why[400];

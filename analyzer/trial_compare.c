@@ -50,32 +50,32 @@ static const char *say(struct vmsc_trial *trial, const char *what, const struct 
 }
 
 /* A file of the model's is always the same inode of the kernel's; which one shows when it is first seen. */
-static bool same_file(struct vmsc_trial *trial, uint32_t id, uint64_t inode)
+static bool same_file(struct vmsc_trial_process *process, uint32_t id, uint64_t inode)
 {
-	struct vmsc_file_seen *seen = trial->seen_files;
+	struct vmsc_file_seen *seen = process->seen_files;
 	size_t i;
 
 	if (!id || !inode)
 		return !id && !inode;
-	for (i = 0; i < trial->nr_seen_files && seen[i].id != id; i++)
+	for (i = 0; i < process->nr_seen_files && seen[i].id != id; i++)
 		;
-	if (i == sizeof(trial->seen_files) / sizeof(trial->seen_files[0]))
+	if (i == VMSC_TRIAL_FILES)
 		return true;
-	if (i == trial->nr_seen_files) {
+	if (i == process->nr_seen_files) {
 		seen[i] = (struct vmsc_file_seen){id, inode};
-		trial->nr_seen_files++;
+		process->nr_seen_files++;
 	}
 	return seen[i].inode == inode;
 }
 
-static const char *compare_vma(struct vmsc_trial *trial, const struct vmsc_vma *vma,
-			       const struct vmsc_seen_record *seen)
+static const char *compare_vma(struct vmsc_trial *trial, struct vmsc_trial_process *process,
+			       const struct vmsc_vma *vma, const struct vmsc_seen_record *seen)
 {
 	if (vma->start != seen->start || vma->end != seen->end)
 		return say(trial, "the VMAs lie elsewhere", vma, seen);
 	if ((vma->vm_flags ^ seen->vm_flags) & compared_flags())
 		return say(trial, "flags", vma, seen);
-	if (!same_file(trial, vma->file, seen->inode))
+	if (!same_file(process, vma->file, seen->inode))
 		return say(trial, "file", vma, seen);
 	if (vma->file && vma->pgoff << VMSC_PAGE_SHIFT != seen->offset)
 		return say(trial, "offset", vma, seen);
@@ -97,7 +97,7 @@ const char *vmsc_trial_compare(struct vmsc_trial *trial, struct vmsc_trial_proce
 	for (size_t i = 0; i < view->nr; i++, addr = vma.end) {
 		if (!vmsc_mm_find(process->mm, addr, &vma) || vma.start >= VMSC_PUPPET_FILL)
 			return say(trial, "there is one more", NULL, &view->vmas[i]);
-		what = compare_vma(trial, &vma, &view->vmas[i]);
+		what = compare_vma(trial, process, &vma, &view->vmas[i]);
 		if (what)
 			return what;
 	}

@@ -134,14 +134,53 @@ static int on_seen(void *ctx, const struct vmsc_seen_record *seen, const char *n
 	return 0;
 }
 
+static struct vmsc_ring *ring_of(struct vmsc_trial_process *process, uint64_t context)
+{
+	for (size_t i = 0; i < VMSC_TRIAL_RINGS; i++)
+		if (process->rings[i].context == context)
+			return &process->rings[i];
+	return NULL;
+}
+
+/* A context is destroyed with the memory that its ring had at first, wherever it lies now. */
+static int64_t do_io_destroy(struct vmsc_trial_process *process, struct vmsc_step *step, uint64_t *args)
+{
+	struct vmsc_ring *ring = args[0] ? ring_of(process, args[0]) : NULL;
+	int64_t result = call(process, step, args);
+
+	step->call.range_start = step->call.range_end = 0;
+	if (result || !ring)
+		return result;
+	step->call.range_start = ring->context;
+	step->call.range_end = ring->context + ring->size;
+	ring->context = 0;
+	return result;
+}
+
+/* A ring that is moved takes its context's number along. */
+static int64_t do_mremap(struct vmsc_trial_process *process, const struct vmsc_step *step,
+			 const uint64_t *args)
+{
+	int64_t result = call(process, step, args);
+
+	for (size_t i = 0; i < VMSC_TRIAL_RINGS && result > 0 && (uint64_t)result != args[0]; i++)
+		if (process->rings[i].context && args[0] - process->rings[i].context < process->rings[i].size)
+			process->rings[i].context = (uint64_t)result;
+	return result;
+}
+
 static void find_ring(struct vmsc_trial_process *process, struct vmsc_step *step)
 {
 	struct find_end find = {step->call.range_start, 0};
+	struct vmsc_ring *ring = ring_of(process, 0);
 
 	if (step->result || !vmsc_puppet_look(&process->puppet, VMSC_PUPPET_FILL, on_seen, &find))
 		return;
 	step->call.range_end = find.end;
 	step->call.size = find.end - find.start;
+	process->has_rings = true;
+	if (ring)
+		*ring = (struct vmsc_ring){find.start, find.end - find.start};
 }
 
 static int64_t do_call(struct vmsc_trial_process *process, struct vmsc_step *step)
@@ -164,6 +203,10 @@ static int64_t do_call(struct vmsc_trial_process *process, struct vmsc_step *ste
 		return do_mbind(process, step, args);
 	case SYS_io_setup:
 		return do_io_setup(process, step, args);
+	case SYS_io_destroy:
+		return do_io_destroy(process, step, args);
+	case SYS_mremap:
+		return do_mremap(process, step, args);
 	case SYS_close: /* of a userfaultfd */
 		args[0] = (uint64_t)(int64_t)uffd_of(process, step, step->call.uffd);
 		process->uffds[step->call.uffd % 3] = -1;
@@ -182,6 +225,9 @@ static int64_t do_fork(struct vmsc_trial *trial, struct vmsc_step *step)
 	child = &trial->processes[step->value];
 	child->uffds[1] = child->uffds[2] = -1;
 	child->fill = trial->processes[step->process].fill;
+	memcpy(child->seen_files, trial->processes[step->process].seen_files, sizeof(child->seen_files));
+	child->has_rings = trial->processes[step->process].has_rings;
+	child->nr_seen_files = trial->processes[step->process].nr_seen_files;
 	step->result = vmsc_puppet_fork(&trial->processes[step->process].puppet, &child->puppet);
 	child->alive = step->result > 0;
 	return child->alive ? 0 : step->result;
@@ -210,9 +256,10 @@ static void fill_up(struct vmsc_trial *trial, struct vmsc_trial_process *process
 	if (process->fill)
 		vmsc_puppet_call(&process->puppet, 0, SYS_munmap, old);
 	process->fill = pages;
-	if (pages && (vmsc_puppet_call(&process->puppet, 0, SYS_mmap, args) < 0 ||
-		      vmsc_puppet_stripe(&process->puppet, VMSC_PUPPET_FILL, pages)))
-		process->puppet.dead = true;
+	if (!pages)
+		return; /* what fails here fails on the model too */
+	vmsc_puppet_call(&process->puppet, 0, SYS_mmap, args);
+	vmsc_puppet_stripe(&process->puppet, VMSC_PUPPET_FILL, pages);
 }
 
 static void do_limits(struct vmsc_trial *trial, const struct vmsc_limits *limits)

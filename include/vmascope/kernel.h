@@ -118,6 +118,10 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	/* MAP_DROPPABLE mappings are never locked */                                                                  \
 	X(MLOCK_SKIPS_DROPPABLE, "mlock-skips-droppable", 6, 18, 0, 0)                                                 \
 	X(MDWE, "mdwe", 6, 3, 0, 0)                                                                                    \
+	/* PR_MDWE_NO_INHERIT: a forked child is free again */                                                        \
+	X(MDWE_NO_INHERIT, "mdwe-no-inherit", 6, 7, 0, 0)                                                              \
+	/* MADV_REMOVE where the mapping could be made writable; before: where it is */                               \
+	X(REMOVE_MAYWRITE, "remove-maywrite", 6, 7, 0, 0)                                                              \
 	X(SHADOW_STACK, "shadow-stack", 6, 6, 0, 0)                                                                    \
 	X(MAP_ABOVE4G, "map-above4g", 6, 6, 0, 0)                                                                      \
 	X(THP_ALIGN_ANON, "thp-align-anon", 6, 7, 0, 0)                                                                \

@@ -137,7 +137,8 @@ static uint64_t place_up(const struct vmsc_mm *mm, const struct vmsc_place *plac
 		low = MAP_32BIT_LOW;
 		high = MAP_32BIT_HIGH;
 	}
-	if (is_hint_usable(mm, place->hint, place->len))
+	if (place->hint <= high - place->len && place->len <= high &&
+	    is_hint_usable(mm, place->hint, place->len))
 		return place->hint;
 	return low ? search_up(mm, place, low, high) : 0;
 }

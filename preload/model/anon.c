@@ -102,13 +102,25 @@ static bool is_too_near(const struct vmsc_mm *mm, const struct vmsc_node *prev, 
 	return start - prev->vma.end < mm->config.limits.stack_guard_gap;
 }
 
+/* acct_stack_growth() */
+static bool may_grow_by(const struct vmsc_mm *mm, const struct vmsc_node *node, uint64_t start)
+{
+	uint64_t bytes = node->vma.start - start;
+
+	return bytes >> VMSC_PAGE_SHIFT <= node->vma.pgoff &&
+	       vmsc_mm_may_expand(mm, node->vma.vm_flags, (int64_t)(bytes >> VMSC_PAGE_SHIFT)) &&
+	       node->vma.end - start <= mm->config.limits.stack &&
+	       vmsc_mm_may_lock(mm, node->vma.vm_flags, bytes);
+}
+
+/* expand_downwards(). A VMA that only a limit keeps from growing has its anon_vma nevertheless. */
 int vmsc_mm_grow_stack(struct vmsc_mm *mm, uint64_t vma_end, uint64_t start)
 {
 	struct vmsc_node *node = vma_end ? vmsc_tree_find(mm, vma_end - 1) : NULL;
 
 	if (!node || node->vma.end != vma_end || !(node->vma.vm_flags & VMSC_VM(GROWSDOWN)))
 		return -EFAULT;
-	if ((start & PAGE_MASK_) || start >= node->vma.start)
+	if ((start & PAGE_MASK_) || start >= node->vma.start || start < mm->config.limits.mmap_min_addr)
 		return -EFAULT;
 	if (node->prev && node->prev->vma.end > start)
 		return -EFAULT;
@@ -116,6 +128,8 @@ int vmsc_mm_grow_stack(struct vmsc_mm *mm, uint64_t vma_end, uint64_t start)
 		return -EFAULT;
 	vmsc_anon_fault(mm,
 			node); /* before the start moves: a VMA that it comes to touch is no neighbour yet */
+	if (!may_grow_by(mm, node, start))
+		return -EFAULT;
 	vmsc_node_set_range(mm, node, start, vma_end);
 	return 0;
 }

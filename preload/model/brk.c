@@ -115,7 +115,9 @@ int64_t vmsc_op_brk(struct vmsc_mm *mm, const struct vmsc_call *call, struct vms
 	mm->dry = true;
 	predicted = move_brk(mm, wanted, out);
 	mm->dry = false;
-	if (recorded == mm->config.layout.brk && predicted > recorded) {
+	if (recorded == mm->config.layout.brk && predicted == recorded) {
+		(void)move_brk(mm, wanted, out); /* a refusal may come late, with VMAs split */
+	} else if (recorded == mm->config.layout.brk && predicted > recorded) {
 		mm->hidden = VMSC_HIDDEN_MEMORY; /* no rule forbids it: the charge must have failed */
 	} else if (recorded != mm->config.layout.brk && recorded == wanted) {
 		mm->force = predicted != recorded;

@@ -33,5 +33,7 @@ int vmsc_mm_fork(struct vmsc_mm *mm)
 	vmsc_pgtable_forget(mm);
 	mm->def_flags &= VMSC_VM(NOHUGEPAGE);
 	mm->locked_drift = 0;
+	if (mm->mdwe & 2) /* PR_MDWE_NO_INHERIT */
+		mm->mdwe = 0;
 	return 0;
 }

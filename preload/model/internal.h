@@ -88,7 +88,7 @@ struct vmsc_mm {
 	uint64_t locked_drift; /* pages of locked_vm that no VMA has any more (DONTUNMAP_LOCKED_DRIFT) */
 	uint64_t def_flags;
 	bool merge_any; /* PR_SET_MEMORY_MERGE */
-	bool mdwe;	/* PR_SET_MDWE */
+	uint8_t mdwe;	/* the bits of PR_SET_MDWE; any of them refuses */
 	uint32_t next_anon_vma, next_file;
 	/* of the running step */
 	uint64_t seq;

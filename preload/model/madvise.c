@@ -109,6 +109,14 @@ static int check_change(const struct vmsc_mm *mm, const struct vmsc_node *node, 
 	}
 }
 
+/* Has a page of 2 MiB room in the VMA? */
+static bool has_huge_page(const struct vmsc_node *node)
+{
+	uint64_t start = (node->vma.start + VMSC_PMD_SIZE - 1) & ~(VMSC_PMD_SIZE - 1);
+
+	return node->vma.end >= VMSC_PMD_SIZE && start <= node->vma.end - VMSC_PMD_SIZE;
+}
+
 /* Refusals of advice about pages, where they follow from the VMA. */
 static int check_pages(const struct vmsc_mm *mm, const struct vmsc_node *node, int advice)
 {
@@ -128,7 +136,14 @@ static int check_pages(const struct vmsc_mm *mm, const struct vmsc_node *node, i
 	case ADV_REMOVE:
 		if (vm_flags & VMSC_VM(LOCKED) || !node->vma.file)
 			return -EINVAL;
-		return (vm_flags & VMSC_VM(SHARED)) && (vm_flags & VMSC_VM(WRITE)) ? 0 : -EACCES;
+		if (!(vm_flags & VMSC_VM(SHARED)))
+			return -EACCES;
+		return vm_flags & (has_rule(mm, VMSC_RULE_REMOVE_MAYWRITE) ? VMSC_VM(MAYWRITE)
+									   : VMSC_VM(WRITE))
+			       ? 0
+			       : -EACCES;
+	case ADV_COLLAPSE:
+		return has_huge_page(node) ? 0 : -EINVAL;
 	case ADV_GUARD_INSTALL:
 		if (vm_flags & (VMSC_VM_SPECIAL | VMSC_VM(HUGETLB) | VMSC_VM(LOCKED)))
 			return -EINVAL;

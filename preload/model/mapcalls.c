@@ -19,6 +19,18 @@ static bool is_one_mapping(const struct vmsc_node *node, uint64_t end)
 	return true;
 }
 
+/* Would an attached segment lose its last piece? Then it may be gone when it is to be mapped again. */
+static bool is_last_piece(const struct vmsc_mm *mm, const struct vmsc_node *node, uint64_t end)
+{
+	if (!(node->vma.traits & VMSC_VMA_SHM))
+		return false;
+	for (const struct vmsc_node *other = mm->first; other; other = other->next)
+		if (other->vma.file == node->vma.file &&
+		    (other->vma.start < node->vma.start || other->vma.end > end))
+			return false;
+	return true;
+}
+
 /* remap_file_pages(), emulated since 4.0: the same file mapped over a part of itself at another offset. */
 int64_t vmsc_op_remap_file_pages(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
 {
@@ -35,11 +47,19 @@ int64_t vmsc_op_remap_file_pages(struct vmsc_mm *mm, const struct vmsc_call *cal
 		return -EINVAL;
 	if (!is_one_mapping(node, start + size))
 		return -EINVAL;
+	if (call->has_result && call->result == -EINVAL && node->vma.start >= start &&
+	    is_last_piece(mm, node, start + size)) {
+		mm->hidden = VMSC_HIDDEN_DRIVER;
+		vmsc_outcome_hull(out, start, start + size);
+		(void)vmsc_unmap(mm, start, start + size, true);
+		return call->result;
+	}
 	mapping.flags = MAP_SHARED_ | MAP_FIXED_ | MAP_POPULATE_ | ((uint32_t)call->args[4] & MAP_NONBLOCK_);
 	if (node->vma.vm_flags & VMSC_VM(LOCKED))
 		mapping.flags |= MAP_LOCKED_;
 	mapping.prot = (uint32_t)(node->vma.vm_flags & VMSC_VM_ACCESS);
 	mapping.file = vmsc_mm_file_of(mm, node->vma.file);
+	mapping.traits = node->vma.traits & VMSC_VMA_SHM;
 	ret = vmsc_do_mmap(mm, call, &mapping, out);
 	return is_error(ret) ? ret : 0;
 }

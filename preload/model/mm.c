@@ -183,7 +183,10 @@ bool vmsc_mm_may_expand(const struct vmsc_mm *mm, uint64_t vm_flags, int64_t pag
 
 	if (mm->total_vm + (uint64_t)pages > limits->as >> VMSC_PAGE_SHIFT)
 		return false;
-	return !is_data(vm_flags) || mm->data_vm + (uint64_t)pages <= limits->data >> VMSC_PAGE_SHIFT;
+	if (!is_data(vm_flags) ||
+	    !limits->data) /* a soft limit of 0 stands for the hard one, which is high */
+		return true;
+	return mm->data_vm + (uint64_t)pages <= limits->data >> VMSC_PAGE_SHIFT;
 }
 
 /* mlock_future_ok(): RLIMIT_MEMLOCK for @bytes more, if they will be locked at all. */

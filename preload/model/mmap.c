@@ -99,8 +99,22 @@ static int check_shared_file(const struct vmsc_mm *mm, struct vmsc_mapping *mapp
 	return err ? err : check_seals(mm, mapping);
 }
 
+/* file_mmap_ok(): must the end lie where the file can have bytes? The largest file of each file system is not
+ * known. */
+static bool is_beyond_files(const struct vmsc_mapping *mapping)
+{
+	uint64_t most = INT64_MAX;
+
+	if (mapping->file.kind == VMSC_FILE_DEV_ZERO || mapping->file.kind == VMSC_FILE_OTHER ||
+	    (mapping->file.mode & (VMSC_FILE_NO_MMAP | FILE_ANONYMOUS)))
+		most = UINT64_MAX;
+	return mapping->len > most || mapping->pgoff > (most - mapping->len) >> VMSC_PAGE_SHIFT;
+}
+
 static int check_file(const struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 {
+	if (is_beyond_files(mapping))
+		return -EOVERFLOW;
 	switch (mapping->flags & MAP_TYPE_) {
 	case MAP_SHARED_:
 	case MAP_SHARED_VALIDATE_:
@@ -297,7 +311,11 @@ static int check_fixed(struct vmsc_mm *mm, const struct vmsc_mapping *mapping)
 
 	if (mapping->file.kind == VMSC_FILE_HUGETLB && huge && (mapping->addr & (huge - 1)))
 		return -EINVAL;
-	if (mapping->len > task_size || mapping->addr > task_size - mapping->len)
+	if (mapping->len > task_size)
+		return -ENOMEM;
+	if (is_error((int64_t)mapping->addr)) /* passed on as if it were one */
+		return (int)(int64_t)mapping->addr;
+	if (mapping->addr > task_size - mapping->len)
 		return -ENOMEM;
 	if (mapping->addr & PAGE_MASK_)
 		return -EINVAL;
@@ -387,7 +405,8 @@ int64_t vmsc_do_mmap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vm
 	if (private_anonymous)
 		mapping->pgoff = mapping->addr >> VMSC_PAGE_SHIFT;
 	vmsc_outcome_hull(out, mapping->addr, mapping->addr + mapping->len);
-	populate |= (mapping->vm_flags & LOCKED_MASK) == VMSC_VM(LOCKED);
+	populate |= (mapping->vm_flags & VMSC_VM(LOCKED)) !=
+		    0; /* a VMA that is locked on fault is left out by itself */
 	ret = mmap_region(mm, mapping);
 	if (!is_error(ret) && !mm->dry && populate)
 		(void)vmsc_anon_populate(mm, mapping->addr, mapping->addr + mapping->len);

@@ -26,8 +26,6 @@ static int check_params(const struct vmsc_mm *mm, const struct remap *remap)
 		return -EINVAL;
 	if ((remap->addr & PAGE_MASK_) || !remap->new_len || remap->new_len > task_size)
 		return -EINVAL;
-	if (remap->addr + remap->old_len < remap->addr || remap->addr + remap->new_len < remap->addr)
-		return -EINVAL;
 	if (!implies_new_addr(remap))
 		return 0;
 	if (!(remap->flags & MREMAP_MAYMOVE_))
@@ -217,6 +215,17 @@ static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t 
 	return (int64_t)new_addr;
 }
 
+/* The tail that shrinking takes away: do_munmap() of it. Returns: 0 or what the kernel answers. */
+static int cut_tail(struct vmsc_mm *mm, const struct remap *remap, bool mm_wr_locked)
+{
+	uint64_t start = remap->addr + remap->new_len, len = remap->old_len - remap->new_len;
+	uint64_t task_size = vmsc_mm_task_size(mm);
+
+	if (start > task_size || len > task_size - start)
+		return -EINVAL;
+	return vmsc_unmap(mm, start, start + len, mm_wr_locked);
+}
+
 /* The place of a move without MREMAP_FIXED: the recorded one, else the kernel's choice. */
 static int64_t choose_new_addr(struct vmsc_mm *mm, const struct remap *remap)
 {
@@ -256,6 +265,23 @@ static int check_vma(const struct vmsc_mm *mm, const struct remap *remap, const 
 	return err || is_source_asked_late(mm, remap) ? err : check_resize(mm, remap, node);
 }
 
+/* A copy (old length 0) may have been told to go where its source is: that is gone by now. */
+static bool is_source_in_target(const struct remap *remap)
+{
+	return (remap->flags & MREMAP_FIXED_) && remap->addr - remap->new_addr < remap->new_len;
+}
+
+/* A ring of io_setup() can only be moved where its context is known, which a forked child's is not: the
+ * mremap hook says so when all else is done. */
+static bool is_refused_by_driver(struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *node)
+{
+	if (!remap->call->has_result || remap->call->result != -EINVAL ||
+	    vmsc_mm_file_of(mm, node->vma.file).kind != VMSC_FILE_OTHER)
+		return false;
+	mm->hidden = VMSC_HIDDEN_DRIVER;
+	return true;
+}
+
 /* mremap_to() of one VMA. Returns: the new address, or what the kernel answers. */
 static int64_t remap_to(struct vmsc_mm *mm, struct remap *remap)
 {
@@ -270,15 +296,17 @@ static int64_t remap_to(struct vmsc_mm *mm, struct remap *remap)
 		err = vmsc_unmap(mm, remap->new_addr, remap->new_addr + remap->new_len, true);
 		if (err)
 			return err;
+		if (!late && is_source_in_target(remap))
+			return -EFAULT;
 	}
 	if (remap->old_len > remap->new_len) {
-		err = vmsc_unmap(mm, remap->addr + remap->new_len, remap->addr + remap->old_len, true);
+		err = cut_tail(mm, remap, true);
 		if (err)
 			return err;
 		remap->old_len = remap->new_len;
 	}
 	node = vmsc_tree_find(mm, remap->addr);
-	if (!node || node->vma.start > remap->addr)
+	if (!node || node->vma.start > remap->addr || is_source_in_target(remap))
 		return -EFAULT;
 	err = late ? check_resize(mm, remap, node) : 0;
 	if (err)
@@ -286,6 +314,8 @@ static int64_t remap_to(struct vmsc_mm *mm, struct remap *remap)
 	if ((remap->flags & MREMAP_DONTUNMAP_) && !mm->force &&
 	    !vmsc_mm_may_expand(mm, node->vma.vm_flags, (int64_t)(remap->old_len >> VMSC_PAGE_SHIFT)))
 		return -ENOMEM;
+	if (is_refused_by_driver(mm, remap, node))
+		return -EINVAL;
 	if (!(remap->flags & MREMAP_FIXED_))
 		new_addr = choose_new_addr(mm, remap);
 	if (is_error(new_addr))
@@ -406,7 +436,7 @@ static int64_t remap_one(struct vmsc_mm *mm, struct remap *remap)
 		return grow(mm, node, remap);
 	if (remap->new_len < remap->old_len) {
 		vmsc_outcome_hull(remap->out, remap->addr + remap->new_len, remap->addr + remap->old_len);
-		err = vmsc_unmap(mm, remap->addr + remap->new_len, remap->addr + remap->old_len, false);
+		err = cut_tail(mm, remap, false);
 		if (err)
 			return err;
 	}

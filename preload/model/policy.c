@@ -33,7 +33,7 @@ static int64_t bind_range(struct vmsc_mm *mm, const struct vmsc_call *call, stru
 {
 	uint64_t start = call->args[0], len = page_align(call->args[1]), end = start + len;
 
-	if ((start & PAGE_MASK_) || end < start || (call->args[1] && !len))
+	if ((start & PAGE_MASK_) || end < start)
 		return -EINVAL;
 	if (call->has_result && is_error(call->result)) {
 		mm->hidden = VMSC_HIDDEN_POLICY; /* modes, node masks, rights: not decoded */

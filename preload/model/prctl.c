@@ -7,6 +7,7 @@
 enum {
 	PR_SET_MDWE_ = 65,
 	PR_MDWE_REFUSE_EXEC_GAIN_ = 1,
+	PR_MDWE_NO_INHERIT_ = 2,
 	PR_SET_MEMORY_MERGE_ = 67,
 	PR_SET_VMA_ = 0x53564d41,
 };
@@ -111,14 +112,19 @@ static int64_t set_memory_merge(struct vmsc_mm *mm, const struct vmsc_call *call
 
 static int64_t set_mdwe(struct vmsc_mm *mm, const struct vmsc_call *call)
 {
-	bool refuse = call->args[1] & PR_MDWE_REFUSE_EXEC_GAIN_;
+	uint64_t bits = call->args[1], known = PR_MDWE_REFUSE_EXEC_GAIN_;
 
-	if (!has_rule(mm, VMSC_RULE_MDWE) || (call->args[1] & ~UINT64_C(3)))
+	if (has_rule(mm, VMSC_RULE_MDWE_NO_INHERIT))
+		known |= PR_MDWE_NO_INHERIT_;
+	if (!has_rule(mm, VMSC_RULE_MDWE) || call->args[2] || call->args[3] || call->args[4] ||
+	    (bits & ~known))
 		return -EINVAL;
-	if (mm->mdwe && !refuse && !mm->force)
+	if (bits == PR_MDWE_NO_INHERIT_)
+		return -EINVAL;
+	if (mm->mdwe && bits != mm->mdwe && !mm->force) /* once set, for good */
 		return -EPERM;
 	if (!mm->dry)
-		mm->mdwe = refuse;
+		mm->mdwe = (uint8_t)bits;
 	return 0;
 }
 

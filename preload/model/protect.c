@@ -132,7 +132,7 @@ int64_t vmsc_op_mprotect(struct vmsc_mm *mm, const struct vmsc_call *call, struc
 	if (!node)
 		return -ENOMEM;
 	if (grows) {
-		if (node->vma.start >= protection.end)
+		if (node->vma.start >= (grows == PROT_GROWSUP_ ? protection.start + 1 : protection.end))
 			return -ENOMEM;
 		if (grows == PROT_GROWSUP_ || !(node->vma.vm_flags & VMSC_VM(GROWSDOWN)))
 			return -EINVAL;

@@ -70,10 +70,23 @@ static size_t nodes_needed(const struct vmsc_mm *mm, const struct vmsc_call *cal
 	return nodes;
 }
 
-/* Could the limit of map_count have to do with it? Only there does a dry run not see every refusal. */
-static bool is_near_limit(const struct vmsc_mm *mm, int64_t result)
+/* RLIMIT_DATA, which mprotect() comes nearer to with each VMA that it makes writable. */
+static bool is_near_data_limit(const struct vmsc_mm *mm, const struct vmsc_call *call)
 {
-	return (result == -ENOMEM || result == -EAGAIN) &&
+	bool protects = call->nr == NR_MPROTECT || call->nr == NR_PKEY_MPROTECT;
+
+	return protects && call->args[1] < UINT64_MAX / 2 &&
+	       !vmsc_mm_may_expand(mm, VMSC_VM(WRITE),
+				   (int64_t)(page_align(call->args[1]) >> VMSC_PAGE_SHIFT));
+}
+
+/* Could a limit have to do with it that is reached on the way? Only there does a dry run not see every
+ * refusal. */
+static bool is_near_limit(const struct vmsc_mm *mm, const struct vmsc_call *call)
+{
+	if (call->result == -ENOMEM && is_near_data_limit(mm, call))
+		return true;
+	return (call->result == -ENOMEM || call->result == -EAGAIN) &&
 	       mm->map_count + 2 >= mm->config.limits.max_map_count;
 }
 
@@ -87,7 +100,7 @@ static int64_t run_refused(struct vmsc_mm *mm, const struct op *op, const struct
 	mm->dry = true;
 	ret = op->run(mm, call, out);
 	mm->dry = false;
-	if (is_error(ret) ? ret == call->result : is_near_limit(mm, call->result) || late)
+	if (is_error(ret) ? ret == call->result : is_near_limit(mm, call) || late)
 		ret = op->run(mm, call, out);
 	return ret;
 }

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """conform and fuzz: calls made for real, against the model with the right rules and with wrong ones."""
 import json
+import os
+import shutil
+import subprocess
 import sys
 
-from support import Case, main, run
+from support import Case, main, run, schema, validate
 
 BASE = 0x580000000000
 HEADER = {"vmascope": "calls/1", "kernel": "any", "page_size": 4096, "vmas": []}
@@ -88,6 +91,42 @@ class Conform(Case):
 
 
 class Fuzz(Case):
+    # Each as if one release had it otherwise; and the calls at most that show it.
+    WRONG = (("new-merge-prev-first", 8), ("mprotect-unaccount", 3), ("map-stack-nohugepage", 2), ("anon-vma-merge-fix", 6))
+
+    def test_a_wrong_rule_is_found_and_shrunk(self):
+        mine = rules()
+        for rule, most in self.WRONG:
+            prefix = self.path(rule)
+            wrong = "--rules=" + " ".join(sorted(mine ^ {rule}))
+            done = run("fuzz", "--seed", "1", "--calls", "60000", "--most", "1", "--shrink", "-o", prefix, wrong)
+            self.assertEqual(done.returncode, 1, (rule, done))
+            found = [name for name in os.listdir(self.folder.name) if name.startswith(rule + "-")]
+            self.assertEqual(len(found), 2, (rule, done))
+            stem = os.path.join(self.folder.name, found[0].rsplit(".", 1)[0])
+            self.check_lines(stem + ".jsonl", most, wrong)
+            self.check_program(stem + ".c")
+
+    def check_lines(self, path, most, wrong):
+        with open(path) as text:
+            lines = [json.loads(line) for line in text]
+        self.assertLessEqual(len(lines) - 1, most, lines)
+        rule = schema("calls.schema.json")
+        for line in lines:
+            self.assertEqual(validate(line, rule, rule), [], line)
+        self.assertEqual(run("conform", path, wrong).returncode, 1)
+        self.assertEqual(run("conform", path).returncode, 0)
+
+    def check_program(self, path):
+        compiler = shutil.which("cc")
+        if not compiler:
+            return
+        program = path[:-2]
+        subprocess.run([compiler, "-Wall", "-Werror", "-o", program, path], check=True)
+        done = subprocess.run([program], capture_output=True, timeout=20, check=True)
+        self.assertIn(b"VmFlags:", done.stdout)
+        self.assertNotIn(b"not so", done.stdout)
+
     def test_the_same_seed_is_the_same(self):
         one, two = (run("fuzz", "--seed", "3", "--calls", "500") for _ in range(2))
         self.assertEqual(one.stdout, two.stdout)

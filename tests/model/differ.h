@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * differ.h - random calls, made in both worlds. Private to test_differ.
+ * differ.h - random calls on the drawing's pages. Private to test_ways.
  */
 #ifndef VMASCOPE_TESTS_DIFFER_H
 #define VMASCOPE_TESTS_DIFFER_H

@@ -3,7 +3,7 @@
  * test_ways.c - two implementations of one thing, driven by the same random calls: they must unmap, free and
  * merge the same. Where a mistake is planted in one of them, the comparison has to find it.
  *
- * One kind of calls is that of test_differ, on 64 pages; the other maps, touches and unmaps at the edges of
+ * One kind of calls is that of differ_calls.c, on 64 pages; the other maps, touches and unmaps at the edges of
  * page tables, over terabytes.
  */
 #include <stdlib.h>
