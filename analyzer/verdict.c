@@ -46,6 +46,19 @@ static bool has_end_checkpoint(const struct vmsc_analysis *analysis)
 	return false;
 }
 
+static bool has_blind_beginning(const struct vmsc_analysis *analysis)
+{
+	size_t i;
+
+	for (i = 0; i < analysis->nr_checkpoints; i++) {
+		enum vmsc_when when = analysis->checkpoints[i].when;
+
+		if ((when == VMSC_WHEN_ATTACH || when == VMSC_WHEN_RESUME) && !analysis->checkpoints[i].complete)
+			return true;
+	}
+	return false;
+}
+
 const char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis)
 {
 	if (analysis->damage)
@@ -54,6 +67,8 @@ const char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis)
 		return "recording stopped before the process ended";
 	if (vmsc_analysis_lost(analysis))
 		return "calls were lost while recording";
+	if (has_blind_beginning(analysis))
+		return "the VMAs that there were at the beginning could not be read";
 	if (has_end_checkpoint(analysis))
 		return NULL;
 	if (!analysis->end)
@@ -134,7 +149,7 @@ struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
 const char *vmsc_hidden_name(enum vmsc_hidden hidden)
 {
 	static const char *const names[] = {"nothing", "anon_vma", "file",   "policy",
-					    "driver",  "memory",   "address"};
+					    "driver",  "memory",   "address", "beginning"};
 
 	return (unsigned int)hidden < sizeof(names) / sizeof(names[0]) ? names[hidden] : "unknown";
 }

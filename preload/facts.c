@@ -132,7 +132,10 @@ static void find_mode(struct vmsc_file *file, int fd, const struct statfs *fs)
 	long flags = sys_fcntl(fd, F_GETFL, 0);
 	long seals = sys_fcntl(fd, GET_SEALS, 0);
 
-	if (flags >= 0) {
+	if (flags < 0) { /* nothing is known of it, then */
+		file->kind = VMSC_FILE_OTHER;
+		file->mode |= VMSC_FILE_READ | VMSC_FILE_WRITE;
+	} else {
 		unsigned int access = flags & O_ACCMODE;
 
 		if (access == O_RDONLY || access == O_RDWR)
@@ -205,16 +208,19 @@ static uint32_t tell_new_file(int fd, const struct stat *stat, bool unsure)
 {
 	struct statfs fs = { 0 };
 	struct known *known = new_file();
+	long err;
 
 	if (!known)
 		return 0;
-	sys3(SYS_fstatfs, fd, (uintptr_t)&fs, 0);
+	err = sys3(SYS_fstatfs, fd, (uintptr_t)&fs, 0);
 	known->fd = fd;
 	known->file.inode = stat->st_ino;
 	known->file.dev_major = major(stat->st_dev);
 	known->file.dev_minor = minor(stat->st_dev);
 	known->file.mode = unsure ? VMSC_FILE_UNSURE : 0;
 	find_kind(&known->file, stat, &fs);
+	if (err)
+		known->file.kind = VMSC_FILE_OTHER;
 	find_mode(&known->file, fd, &fs);
 	find_path(known, fd);
 	known->older = *chain_of(known->file.inode);
@@ -241,9 +247,12 @@ uint32_t vmsc_facts_file(int fd, bool sure)
 	struct stat stat;
 	uint32_t id = vmsc_fd_file(fd);
 	bool unsure = false;
+	long err = sys_fstat(fd, &stat);
 
-	if (sys_fstat(fd, &stat))
+	if (err == -EBADF)
 		return 0;
+	if (err) /* a file system in trouble: it can be mapped all the same */
+		return vmsc_facts_hidden_file(VMSC_FILE_OTHER, VMSC_FILE_READ | VMSC_FILE_WRITE | VMSC_FILE_UNSURE, 0);
 	if (sure && id && is_same_inode(&files[id - 1].file, &stat)) {
 		look_for_seal(&files[id - 1], fd);
 		return id;

@@ -99,6 +99,7 @@ static void tell_inherited(struct vmsc_mm *mm)
 static void begin_inherited(struct vmsc_replay *parents)
 {
 	struct vmsc_mm *mm = vmsc_replay_mm(parents);
+	bool blind = vmsc_replay_is_blind(parents);
 
 	vmsc_attach_new_model();
 	ask_inherited(mm);
@@ -112,7 +113,7 @@ static void begin_inherited(struct vmsc_replay *parents)
 	vmsc_facts_tell();
 	tell_inherited(mm);
 	vmsc_replay_free(parents);
-	vmsc_snapshot_all(VMSC_WHEN_FORK);
+	vmsc_snapshot_all(blind ? VMSC_WHEN_RESUME : VMSC_WHEN_FORK);
 }
 
 static void forget_parent(void)

@@ -65,8 +65,11 @@ int vmsc_look_all(bool flags, vmsc_look_emit emit, void *ctx)
 		return -EBADF;
 	}
 	vmsc_smaps_begin(&parser, emit, ctx);
-	while (!err && (got = sys_read(fd, chunk, sizeof(chunk))) > 0)
+	while (!err && (got = sys_read(fd, chunk, sizeof(chunk)))) {
+		if (got < 0)
+			return got;
 		err = vmsc_smaps_feed(&parser, chunk, got);
+	}
 	return err ? err : vmsc_smaps_finish(&parser);
 }
 

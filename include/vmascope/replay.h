@@ -109,6 +109,9 @@ void vmsc_replay_finish(struct vmsc_replay *replay, enum vmsc_ended ended);
 
 struct vmsc_mm *vmsc_replay_mm(struct vmsc_replay *replay);
 const struct vmsc_tally *vmsc_replay_tally(const struct vmsc_replay *replay);
+/* Could the beginning not be read? Then nothing is predicted until all is seen once. */
+bool vmsc_replay_is_blind(const struct vmsc_replay *replay);
+
 const struct vmsc_outcome *vmsc_replay_last(const struct vmsc_replay *replay); /* of the last call */
 
 /* The call that record and the extra before it (NULL: none) tell, as the model takes it. */

@@ -55,6 +55,7 @@ struct vmsc_replay {
 	uint64_t known_until; /* number of the last call before the last whole snapshot */
 	uint64_t printed; /* vm_flags that smaps can show */
 	bool rules_told;
+	bool blind; /* the beginning was not seen: calls are counted, nothing is predicted */
 };
 
 /* replay.c */

@@ -266,6 +266,17 @@ static void count_call(struct vmsc_tally *tally, const struct vmsc_call *call, c
 	tally->addresses_predicted += outcome->address_predicted == (uint64_t)call->result;
 }
 
+/* Without a beginning the model has nothing to say. */
+static int step(struct vmsc_replay *replay, const struct vmsc_call *call)
+{
+	if (!replay->blind)
+		return vmsc_mm_step(replay->mm, call, &replay->last);
+	memset(&replay->last, 0, sizeof(replay->last));
+	replay->last.predicted = call->result;
+	replay->last.undetermined = VMSC_HIDDEN_BEGINNING;
+	return 0;
+}
+
 static int take_call(struct vmsc_replay *replay, const struct vmsc_call_record *record)
 {
 	const struct vmsc_replay_listener *listener = &replay->config.listener;
@@ -275,7 +286,7 @@ static int take_call(struct vmsc_replay *replay, const struct vmsc_call_record *
 	vmsc_call_from_record(&call, record, &replay->extra);
 	memset(&replay->extra, 0, sizeof(replay->extra));
 	call.seq = replay->tally.calls + 1;
-	err = vmsc_mm_step(replay->mm, &call, &replay->last);
+	err = step(replay, &call);
 	if (err)
 		return err;
 	replay->tally.calls++;
@@ -349,4 +360,9 @@ const struct vmsc_tally *vmsc_replay_tally(const struct vmsc_replay *replay)
 const struct vmsc_outcome *vmsc_replay_last(const struct vmsc_replay *replay)
 {
 	return &replay->last;
+}
+
+bool vmsc_replay_is_blind(const struct vmsc_replay *replay)
+{
+	return replay->blind;
 }

@@ -126,16 +126,19 @@ static bool is_whole(const struct vmsc_snapshot *snapshot)
 	return snapshot->head.when != VMSC_WHEN_CALL && snapshot->head.when != VMSC_WHEN_UNDETERMINED;
 }
 
-static bool is_beginning(const struct vmsc_snapshot *snapshot)
+/* The model begins here; where the beginning could not be read, at the next that can. */
+static bool is_beginning(const struct vmsc_replay *replay)
 {
-	return snapshot->head.when == VMSC_WHEN_ATTACH || snapshot->head.when == VMSC_WHEN_RESUME;
+	enum vmsc_when when = replay->snapshot.head.when;
+
+	return when == VMSC_WHEN_ATTACH || when == VMSC_WHEN_RESUME || (replay->blind && is_whole(&replay->snapshot));
 }
 
-static void tell(struct vmsc_replay *replay, struct vmsc_checkpoint *checkpoint)
+static void tell(struct vmsc_replay *replay, struct vmsc_checkpoint *checkpoint, bool begins)
 {
 	const struct vmsc_replay_listener *listener = &replay->config.listener;
 
-	if (checkpoint->complete && !is_beginning(&replay->snapshot) && checkpoint->when != VMSC_WHEN_UNDETERMINED) {
+	if (checkpoint->complete && !begins && checkpoint->when != VMSC_WHEN_UNDETERMINED) {
 		replay->tally.checkpoints++;
 		replay->tally.differing += checkpoint->differences != 0;
 	}
@@ -143,31 +146,44 @@ static void tell(struct vmsc_replay *replay, struct vmsc_checkpoint *checkpoint)
 		listener->checkpoint(listener->ctx, checkpoint);
 }
 
+static int take_beginning(struct vmsc_replay *replay, struct vmsc_checkpoint *checkpoint)
+{
+	int err;
+
+	replay->blind = !checkpoint->complete;
+	if (replay->blind)
+		return 0;
+	err = begin_from(replay);
+	checkpoint->modeled = checkpoint->actual =
+		vmsc_mm_map_count(replay->mm) - (size_t)replay->snapshot.nr_own;
+	return err;
+}
+
 static int take_whole(struct vmsc_replay *replay, struct vmsc_checkpoint *checkpoint)
 {
 	const struct vmsc_snapshot *snapshot = &replay->snapshot;
-	int err;
+	int err = 0;
 
-	if (is_beginning(snapshot))
-		err = begin_from(replay);
-	else if (checkpoint->complete)
+	if (is_beginning(replay)) {
+		err = take_beginning(replay, checkpoint);
+	} else if (checkpoint->complete) {
 		err = vmsc_compare(replay, checkpoint);
-	else
-		err = 0;
-	if (!err && checkpoint->complete && !is_beginning(snapshot))
-		err = refresh_own(replay);
-	if (!checkpoint->complete)
+		if (!err)
+			err = refresh_own(replay);
+	}
+	if (err || !checkpoint->complete)
 		return err;
 	replay->tally.own_vmas = snapshot->nr_own;
 	replay->tally.own_bytes = snapshot->own_bytes;
 	replay->known_until = replay->tally.calls;
-	return err;
+	return 0;
 }
 
 int vmsc_snapshot_finish(struct vmsc_replay *replay, const struct vmsc_snapshot_end_record *record)
 {
 	struct vmsc_snapshot *snapshot = &replay->snapshot;
 	struct vmsc_checkpoint checkpoint = { .when = snapshot->head.when, .call = replay->tally.calls };
+	bool begins = is_beginning(replay);
 	int err = 0;
 
 	if (!snapshot->open)
@@ -176,13 +192,9 @@ int vmsc_snapshot_finish(struct vmsc_replay *replay, const struct vmsc_snapshot_
 	checkpoint.complete = snapshot->sane && record->nr == snapshot->nr;
 	if (is_whole(snapshot))
 		err = take_whole(replay, &checkpoint);
-	else if (checkpoint.complete)
+	else if (checkpoint.complete && !replay->blind)
 		err = vmsc_compare(replay, &checkpoint);
-	if (err)
-		return err;
-	if (is_beginning(snapshot))
-		checkpoint.modeled = checkpoint.actual =
-			vmsc_mm_map_count(replay->mm) - (size_t)replay->tally.own_vmas;
-	tell(replay, &checkpoint);
-	return 0;
+	if (!err)
+		tell(replay, &checkpoint, begins);
+	return err;
 }
