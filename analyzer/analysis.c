@@ -231,6 +231,17 @@ static void follow_stories(struct vmsc_analysis *analysis, const struct vmsc_rec
 				  analysis->nr_calls);
 }
 
+void vmsc_analysis_take(struct vmsc_analysis *analysis, const struct vmsc_record *record)
+{
+	vmsc_origins_record(analysis->origins, record, vmsc_replay_mm(analysis->replay));
+	note_record(analysis, record);
+	if (vmsc_replay_record(analysis->replay, record))
+		vmsc_out_of_memory();
+	if (analysis->with_history)
+		note_look(analysis, record);
+	follow_stories(analysis, record);
+}
+
 static void walk(struct vmsc_analysis *analysis, struct vmsc_input *input)
 {
 	const struct vmsc_record *record;
@@ -238,23 +249,16 @@ static void walk(struct vmsc_analysis *analysis, struct vmsc_input *input)
 	while ((record = vmsc_trace_next(&input->trace))) {
 		if (record->type == VMSC_RECORD_CALL && analysis->nr_calls == analysis->stop_after)
 			break;
-		vmsc_origins_record(analysis->origins, record, vmsc_replay_mm(analysis->replay));
-		note_record(analysis, record);
-		if (vmsc_replay_record(analysis->replay, record))
-			vmsc_out_of_memory();
-		if (analysis->with_history)
-			note_look(analysis, record);
-		follow_stories(analysis, record);
+		vmsc_analysis_take(analysis, record);
 	}
 	gather_vmas(analysis);
 	vmsc_replay_finish(analysis->replay, vmsc_analysis_ended(analysis));
-	analysis->tally = vmsc_replay_tally(analysis->replay);
 	analysis->truncated = input->trace.truncated || !analysis->end;
 	analysis->damage = input->trace.truncated ? NULL : input->trace.problem;
 	analysis->damage_offset = input->trace.offset;
 }
 
-static void run(struct vmsc_analysis *analysis, struct vmsc_input *input, const vmsc_rules_t *rules)
+static void begin(struct vmsc_analysis *analysis, const void *data, const vmsc_rules_t *rules)
 {
 	struct vmsc_replay_config config = {
 		.allocator = {.alloc = take, .free = give_back},
@@ -267,21 +271,30 @@ static void run(struct vmsc_analysis *analysis, struct vmsc_input *input, const 
 			     .ctx = analysis},
 	};
 
-	analysis->header = (const void *)input->data;
+	analysis->header = data;
 	analysis->origins = vmsc_origins_new();
 	if (analysis->with_history)
 		vmsc_history_begin(&analysis->history, analysis->origins);
 	analysis->replay = vmsc_replay_new(&config);
 	if (!analysis->replay)
 		vmsc_out_of_memory();
-	walk(analysis, input);
+	analysis->tally = vmsc_replay_tally(analysis->replay);
+}
+
+void vmsc_analysis_begin(struct vmsc_analysis *analysis, const void *data)
+{
+	memset(analysis, 0, sizeof(*analysis));
+	analysis->stop_after = UINT64_MAX;
+	analysis->with_history = true;
+	begin(analysis, data, NULL);
 }
 
 void vmsc_analysis_run(struct vmsc_analysis *analysis, struct vmsc_input *input, const vmsc_rules_t *rules)
 {
 	memset(analysis, 0, sizeof(*analysis));
 	analysis->stop_after = UINT64_MAX;
-	run(analysis, input, rules);
+	begin(analysis, input->data, rules);
+	walk(analysis, input);
 }
 
 void vmsc_analysis_run_with_history(struct vmsc_analysis *analysis, struct vmsc_input *input,
@@ -298,7 +311,8 @@ void vmsc_analysis_run_with_stories(struct vmsc_analysis *analysis, struct vmsc_
 	analysis->with_history = true;
 	analysis->stories = stories;
 	analysis->nr_stories = nr;
-	run(analysis, input, NULL);
+	begin(analysis, input->data, NULL);
+	walk(analysis, input);
 }
 
 void vmsc_analysis_free(struct vmsc_analysis *analysis)

@@ -95,6 +95,10 @@ void vmsc_analysis_run_with_history(struct vmsc_analysis *analysis, struct vmsc_
 /* The same, and the stories of @nr addresses. */
 void vmsc_analysis_run_with_stories(struct vmsc_analysis *analysis, struct vmsc_input *input,
 				    uint64_t stop_after, struct vmsc_story *stories, size_t nr);
+/* Step by step, with the history, for a trace that still grows: @data is its header, records come as they are
+ * read. */
+void vmsc_analysis_begin(struct vmsc_analysis *analysis, const void *data);
+void vmsc_analysis_take(struct vmsc_analysis *analysis, const struct vmsc_record *record);
 void vmsc_analysis_free(struct vmsc_analysis *analysis);
 
 enum vmsc_verdict vmsc_analysis_verdict(const struct vmsc_analysis *analysis);

@@ -540,11 +540,17 @@ static void gather(struct vmsc_answers *answers, const struct vmsc_analysis *end
 
 void vmsc_report_open(struct vmsc_report *report, struct vmsc_input *input, const char *path)
 {
+	vmsc_report_open_at(report, input, path, UINT64_MAX);
+}
+
+void vmsc_report_open_at(struct vmsc_report *report, struct vmsc_input *input, const char *path,
+			 uint64_t stop_after)
+{
 	struct vmsc_trace after;
 
 	memset(report, 0, sizeof(*report));
 	report->path = path;
-	vmsc_analysis_run_with_history(&report->analysis, input, UINT64_MAX);
+	vmsc_analysis_run_with_history(&report->analysis, input, stop_after);
 	report->has_peak = report->analysis.history.peak > report->analysis.nr_vmas;
 	after = input->trace;
 	if (report->has_peak && vmsc_input_rewind(input))

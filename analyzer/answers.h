@@ -67,6 +67,9 @@ struct vmsc_report {
 
 /* Walks @input once or twice. */
 void vmsc_report_open(struct vmsc_report *report, struct vmsc_input *input, const char *path);
+/* The same up to call @stop_after only. */
+void vmsc_report_open_at(struct vmsc_report *report, struct vmsc_input *input, const char *path,
+			 uint64_t stop_after);
 void vmsc_report_close(struct vmsc_report *report);
 
 /* "madvise  libjsc.so+0x1234 decommit(void*) (heap.cpp:12) < sweep() (heap.cpp:90)"; the caller frees it. */

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "recording.h"
 #include "say.h"
+#include "watch.h"
 
 /* Dies of the command's signal, without a core file of our own beside its one. */
 static int die_of(int number)
@@ -29,10 +30,11 @@ static int record(struct vmsc_recording *recording)
 {
 	int failure = VMSC_EXIT_RECORD_FAILED, status = -1;
 
-	if (vmsc_recording_prepare(recording))
+	if (vmsc_recording_prepare(recording) && (!recording->snapshot_at || vmsc_watch_start(recording)))
 		status = vmsc_recording_run(recording, &failure);
 	if (status == -1)
 		recording->pid = 0;
+	vmsc_watch_finish(recording);
 	vmsc_recording_finish(recording);
 	if (status == -1)
 		return failure;
@@ -70,6 +72,11 @@ static bool take_option(struct vmsc_recording *recording, int option)
 		return choose(&recording->stacks, optarg, "on off", "stacks");
 	case 'f':
 		return choose(&recording->follow, optarg, "on off", "follow");
+	case 'a':
+		if (vmsc_watch_parse(optarg, &recording->snapshot_at))
+			return true;
+		vmsc_usage(0, "--snapshot-at needs a share of max_map_count as 80%%, not %s", optarg);
+		return false;
 	default:
 		return false;
 	}
@@ -82,10 +89,15 @@ static bool take_option(struct vmsc_recording *recording, int option)
 int vmsc_record_main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"output", required_argument, NULL, 'o'}, {"report", required_argument, NULL, 'r'},
-		{"check", required_argument, NULL, 'k'},  {"capture", required_argument, NULL, 'c'},
-		{"stacks", required_argument, NULL, 's'}, {"follow", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0},
+		{"output", required_argument, NULL, 'o'},
+		{"report", required_argument, NULL, 'r'},
+		{"check", required_argument, NULL, 'k'},
+		{"capture", required_argument, NULL, 'c'},
+		{"stacks", required_argument, NULL, 's'},
+		{"follow", required_argument, NULL, 'f'},
+		{"snapshot-at", required_argument, NULL, 'a'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	struct vmsc_recording recording = {.pid = 0};
 	int option;

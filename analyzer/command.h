@@ -25,6 +25,7 @@ int vmsc_kernel_main(int argc, char **argv);
 int vmsc_record_main(int argc, char **argv);
 int vmsc_replay_main(int argc, char **argv);
 int vmsc_report_main(int argc, char **argv);
+int vmsc_top_main(int argc, char **argv);
 int vmsc_why_main(int argc, char **argv);
 int vmsc_write_report_main(int argc, char **argv);
 

@@ -24,6 +24,10 @@ static const struct vmsc_command commands[] = {
 	 "  --capture=full|libc|plt  which system calls are caught\n"
 	 "  --stacks=on|off      call stacks (default on)\n"
 	 "  --follow=on|off      children too, each with a trace of its own (default on)\n"
+	 "  --snapshot-at=80%    write TRACE.many.txt and .json when there are so many VMAs of "
+	 "max_map_count, and\n"
+	 "                       TRACE.enomem.txt and .json when a call fails with ENOMEM, while CMD runs "
+	 "on\n"
 	 "Ends with CMD's exit status, or by its signal; 125: recording failed, 126: CMD can't be executed,\n"
 	 "127: CMD not found.\n",
 	 vmsc_record_main},
@@ -46,12 +50,17 @@ static const struct vmsc_command commands[] = {
 	 "the same calls under the rules of other kernels, or without some of them, side by side",
 	 "  --kernel=LIST        releases with commas between (default 6.1,6.6,6.12,6.18,7.0)\n"
 	 "  --without=LIST       leaves out kinds of calls; may be given several times, each for a row\n"
-	 "  --unmap=both         instead: unmap by struct unmap_desc and as releases before 7.0 do, and compare\n"
+	 "  --unmap=both         instead: unmap by struct unmap_desc and as releases before 7.0 do, and "
+	 "compare\n"
 	 "  --merge=cases        instead: merge as now and by the eight cases of old, and compare\n"
 	 "  --json               as JSON\n"
 	 "--unmap=wrong-ceiling, -floor, -tree, -reset or -lock has a mistake planted, which must be found.\n"
 	 "Exit status: 0; 1 when two implementations of the same rules part; 2 not a readable trace.\n",
 	 vmsc_replay_main},
+	{"top", "TRACE [--interval=SECONDS] [--frames=N]", "watches a running program through its trace",
+	 "  --interval=SECONDS   between two looks (default 1)\n"
+	 "  --frames=N           ends after so many looks (default: with the program)\n" SYMBOL_HELP,
+	 vmsc_top_main},
 	{"diff", "TRACE TRACE [--json]", "two recordings compared: by call site, by reason, by kind",
 	 "  --json               as JSON\n" SYMBOL_HELP
 	 "Sites are matched by the names of their functions, so that two builds of a program compare.\n",

@@ -20,7 +20,10 @@ struct vmsc_recording {
 	char *session;
 	char *rules;
 	char **command;
-	pid_t pid; /* of the command */
+	pid_t pid;		  /* of the command */
+	unsigned int snapshot_at; /* per cent of max_map_count; 0: no reports while it runs */
+	pid_t watcher;
+	int watcher_end;
 };
 
 /* Everything before the command starts. False: said on stderr. */

@@ -20,6 +20,8 @@ bool vmsc_report_write_json(const struct vmsc_report *report, FILE *out);
 void vmsc_answers_to_json(const struct vmsc_report *report, json_t *object);
 /* Reads @trace and puts its report at @path, whole or not at all. False: said on stderr. */
 bool vmsc_report_save(const char *trace, const char *path);
+/* The same of the moment after call @call, as JSON or for people. */
+bool vmsc_report_save_at(const char *trace, const char *path, uint64_t call, bool json);
 
 void vmsc_report_write_text(const struct vmsc_report *report, FILE *out);
 /* Several processes side by side, children below their parents. */

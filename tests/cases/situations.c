@@ -178,6 +178,24 @@ static int hugepage(long count)
 	return !area;
 }
 
+/* --- somebody watches: first many at once, then a few each 1/20 s --- */
+
+static long at_once;
+
+AT_FAULT static int take_slowly(long count)
+{
+	char *area = map((size_t)(count + at_once) * 2 * PAGE, MEMORY, ANONYMOUS | MAP_NORESERVE);
+	long i;
+
+	for (i = 0; area && i < count + at_once; i++) {
+		if (mprotect(area + (size_t)i * 2 * PAGE, PAGE, PROT_READ))
+			return 1;
+		if (i >= at_once)
+			usleep(50000);
+	}
+	return !area;
+}
+
 /* --- files that are gone, and still mapped (Lucene) --- */
 
 AT_FAULT static char *open_segment(const char *path)
@@ -293,6 +311,7 @@ static const struct {
 	{"mlocks", mlocks, NULL},
 	{"hugepage", hugepage, NULL},
 	{"deleted", deleted, NULL},
+	{"slowly", take_slowly, NULL},
 	{"over_as", NULL, over_as},
 	{"over_data", NULL, over_data},
 	{"over_memlock", NULL, over_memlock},
@@ -310,6 +329,7 @@ int main(int argc, char **argv)
 {
 	size_t i;
 
+	at_once = argc > 3 ? atol(argv[3]) : 0;
 	for (i = 0; argc > 1 && i < sizeof(situations) / sizeof(situations[0]); i++)
 		if (!strcmp(argv[1], situations[i].name))
 			return situations[i].run ? situations[i].run(argc > 2 ? atol(argv[2]) : 1000)
