@@ -410,10 +410,10 @@ static void find_extent(struct comparison *comparison)
 {
 	const struct vmsc_snapshot *snapshot = &comparison->replay->snapshot;
 	const struct vmsc_seen_record *first = vmsc_seen_first(snapshot), *last = last_seen(snapshot);
-	const uint64_t mask = VMSC_PAGE_SIZE - 1, top = UINT64_C(1) << 63;
+	const uint64_t mask = VMSC_PAGE_SIZE - 1;
 
 	comparison->start = snapshot->head.start & ~mask;
-	comparison->end = snapshot->head.end < top ? (snapshot->head.end + mask) & ~mask : top;
+	comparison->end = snapshot->head.end < KERNEL_HALF ? (snapshot->head.end + mask) & ~mask : KERNEL_HALF;
 	if (last && first->start < comparison->start)
 		comparison->start = first->start;
 	if (last && last->end > comparison->end)

@@ -14,6 +14,8 @@
 #define FIRST_SEEN_FILE UINT32_C(0x40000000)
 #define LAST_SEEN_FILE UINT32_C(0x7fffffff)
 
+#define KERNEL_HALF (UINT64_C(1) << 63) /* [vsyscall] lies there; it is no VMA, and no VMA reaches into it */
+
 /* An array that grows. */
 struct vmsc_buffer {
 	unsigned char *data;

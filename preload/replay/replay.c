@@ -219,7 +219,7 @@ static int take_vma(struct vmsc_replay *replay, const struct vmsc_vma_record *re
 	struct vmsc_vma vma = record->vma;
 	int err;
 
-	if (vma.file == UINT32_MAX || vma.anon_vma == UINT32_MAX)
+	if (vma.file == UINT32_MAX || vma.anon_vma == UINT32_MAX || vma.end > KERNEL_HALF)
 		return 0;
 	if (vma.vm_flags & VMSC_VM(SHARED))
 		vma.anon_vma = 0;

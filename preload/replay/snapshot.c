@@ -4,8 +4,6 @@
  */
 #include "internal.h"
 
-#define KERNEL_HALF (UINT64_C(1) << 63) /* [vsyscall] lies there; it is no VMA */
-
 void vmsc_snapshot_begin(struct vmsc_replay *replay, const struct vmsc_snapshot_record *record)
 {
 	struct vmsc_snapshot *snapshot = &replay->snapshot;
@@ -20,7 +18,7 @@ void vmsc_snapshot_begin(struct vmsc_replay *replay, const struct vmsc_snapshot_
 
 static bool is_sane(const struct vmsc_snapshot *snapshot, const struct vmsc_seen_record *seen)
 {
-	return seen->start < seen->end && seen->start >= snapshot->last_end &&
+	return seen->start < seen->end && seen->end <= KERNEL_HALF && seen->start >= snapshot->last_end &&
 	       !((seen->start | seen->end) & (VMSC_PAGE_SIZE - 1));
 }
 

@@ -76,6 +76,8 @@ static void replay_all(struct vmsc_trace *trace, const struct vmsc_replay_config
 			"a record that is not sound");
 		err = vmsc_replay_record(replay, record);
 		validate(replay);
+		if (err && !memory->failed)
+			fprintf(stderr, "record of type %u: %d\n", record->type, err);
 		REQUIRE(!err || memory->failed, "refused for no reason");
 	}
 	REQUIRE(!replay || trace->problem || !trace->truncated, "it ends and nothing says why");

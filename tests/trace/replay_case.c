@@ -244,7 +244,9 @@ static void feed_damaged(struct run *run, const struct layout_piece *piece)
 		seen.end = seen.start;
 	if (run->row->damage == REPLAY_MISALIGNED)
 		seen.end += 8;
-	if (run->row->damage == REPLAY_REVERSED || run->row->damage == REPLAY_MISALIGNED)
+	if (run->row->damage == REPLAY_TOO_HIGH)
+		seen.end = UINT64_C(0xffffffffff600000);
+	if (seen.end != layout_addr(52))
 		feed(run, &seen, sizeof(seen), NULL, 0);
 }
 
@@ -271,8 +273,7 @@ static void feed_snapshot(struct run *run, const struct layout_drawing *drawing,
 	}
 	if (damage) {
 		feed_damaged(run, &drawing->piece[0]);
-		finish.nr +=
-			damage == REPLAY_UNSORTED || damage == REPLAY_REVERSED || damage == REPLAY_MISALIGNED;
+		finish.nr += damage >= REPLAY_UNSORTED && damage <= REPLAY_TOO_HIGH;
 		finish.nr += damage == REPLAY_SHORT;
 		finish.nr -= damage == REPLAY_LONG;
 	}
@@ -314,6 +315,10 @@ static void feed_parent(struct run *run, const struct layout_drawing *drawing)
 		feed(run, &record, sizeof(record), NULL, 0);
 		record.vma.end = record.vma.start + 8;
 		feed(run, &record, sizeof(record), NULL, 0);
+		record.vma.start = layout_addr(60);
+		record.vma.end = UINT64_C(0xffffffffff600000);
+		feed(run, &record, sizeof(record), NULL, 0);
+		record.vma.end = layout_addr(62);
 		record.vma.file = UINT32_MAX;
 		feed(run, &record, sizeof(record), NULL, 0);
 	}

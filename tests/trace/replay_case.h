@@ -17,6 +17,7 @@ enum replay_damage {
 	REPLAY_UNSORTED,   /* the first VMA once more at the end */
 	REPLAY_REVERSED,   /* a VMA that ends where it begins */
 	REPLAY_MISALIGNED, /* not made of pages */
+	REPLAY_TOO_HIGH,   /* reaches into the kernel's half */
 	REPLAY_EMPTY,	   /* the snapshot covers nothing */
 	REPLAY_WHEN,	   /* of no known kind */
 	REPLAY_ENDLESS,	   /* no SNAPSHOT_END, and then another snapshot, which is sound */

@@ -64,6 +64,7 @@ static const struct replay_case rows[] = {
 	/* Files that are no more than a number. */
 	{ "a file is learned from what is seen",     "", "mmap 0+2 rw- file@0; mmap 4+2 rw- file@2", "aa..bb", "", "a=file@0 b=file@2", .strange_files = true },
 	{ "what was learned holds",                  "", "mmap 0+2 rw- file@0; mmap 4+2 rw- file@2", "aa..bb", "file 4-6/4-6 call 2", "a=file@0 b=file2@2", .strange_files = true },
+	{ "shared anonymous memory is learned",      "", "mmap 0+2 rw- shared", "aa", "", "a=driver@0,shared" },
 	{ "opened twice, one inode: no difference",  "", "mmap 0+2 rw- file@0", "aa", "", "a=same@0" },
 
 	/* Stacks grow without a call. */
@@ -120,6 +121,7 @@ static const struct replay_case rows[] = {
 	{ "shared, now private, from maps",          "aaa", "mprotect 0+3 r--; munmap 2+1", "bbb", "extra /0-3 call 2", "a=file@0,shared b=file@0", .maps = true },
 	{ "faulted, cut",                            "AAAA", "", "AABB", "boundary 0-4/0-2 call 0" },
 	{ "faulted, joined with one that is not",    "AAbb", "", "AAAA", "boundary 0-2/0-4 call 0" },
+	{ "two that are faulted, joined",            "AABB", "", "AAAA", "boundary 0-2/0-4 call 0" },
 	{ "not faulted, joined with one that is",    "aaBB", "", "AAAA", "boundary 0-2/0-4 call 0" },
 
 	/* A forked child: the parent's VMAs, then what the kernel shows. */
@@ -140,6 +142,8 @@ static const struct replay_case rows[] = {
 	{ "unsorted",                                "aa.bb", "", "aa.cc", "incomplete", .left = "aa.bb", .damage = REPLAY_UNSORTED },
 	{ "an empty VMA",                            "aa.bb", "", "aa", "incomplete", .left = "aa.bb", .damage = REPLAY_REVERSED },
 	{ "half a page",                             "aa.bb", "", "aa", "incomplete", .left = "aa.bb", .damage = REPLAY_MISALIGNED },
+	{ "into the kernel's half",                  "aa.bb", "", "aa", "incomplete", .left = "aa.bb", .damage = REPLAY_TOO_HIGH },
+	{ "begins anew from what can't be",          "aa.bb", "", "aa", "incomplete", .when = VMSC_WHEN_RESUME, .damage = REPLAY_TOO_HIGH },
 	{ "a range of nothing",                      "aa.bb", "", "aa", "incomplete", .left = "aa.bb", .damage = REPLAY_EMPTY },
 	{ "of unknown kind",                         "aa.bb", "", "aa", "incomplete", .left = "aa.bb", .damage = REPLAY_WHEN },
 	{ "without an end, then a sound one",        "aa.bb", "", "aa", "missing 3-5/ outside", .damage = REPLAY_ENDLESS },
