@@ -215,7 +215,8 @@ static void note_stack(struct vmsc_origins *origins, const struct vmsc_stack_rec
 	struct numbered *one = numbered_get(&origins->stacks, record->id);
 	uint32_t i;
 
-	free(one->stack.frames);
+	if (one->stack.frames) /* each is told once; there may be pointers into it */
+		return;
 	one->stack.nr = record->nr;
 	one->stack.frames = vmsc_alloc(record->nr * sizeof(*one->stack.frames));
 	for (i = 0; i < record->nr; i++)

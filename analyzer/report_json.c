@@ -31,7 +31,7 @@ static json_t *text_json(char *text)
 static json_t *list_json(struct vmsc_bytes bytes, char separator)
 {
 	json_t *array = json_array();
-	const char *text = bytes.text, *end = bytes.text + bytes.length, *next;
+	const char *text = bytes.text, *end = text ? text + bytes.length : NULL, *next;
 
 	for (; text && text < end; text = next + 1) {
 		next = memchr(text, separator, (size_t)(end - text));
