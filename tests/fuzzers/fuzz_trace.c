@@ -3,7 +3,7 @@
  * fuzz_trace.c - any bytes as a trace: walked and replayed, the model validated after each record. First as
  * they are, then as the records of an unsealed block, since hardly a mutation gets past a checksum.
  */
-#include "fuzz.h"
+#include "wrap.h"
 
 #include "vmascope/replay.h"
 
@@ -107,28 +107,6 @@ static void run(const void *data, size_t size, uint64_t fail_at)
 		replay_all(&trace, &config, &told);
 }
 
-/* A header and an unsealed block around the bytes. */
-static unsigned char *wrap(const uint8_t *data, size_t size)
-{
-	unsigned char *trace =
-		calloc(1, VMSC_TRACE_HEADER_SIZE + sizeof(struct vmsc_block) + ((size + 7) & ~(size_t)7));
-	struct vmsc_trace_header *header = (void *)trace;
-	struct vmsc_block *block = (void *)(trace + VMSC_TRACE_HEADER_SIZE);
-
-	REQUIRE(trace, "no memory");
-	*header = (struct vmsc_trace_header){.magic = {'v', 'm', 'a', 's', 'c', 'o', 'p', 'e'},
-					     .version = VMSC_TRACE_VERSION,
-					     .header_size = VMSC_TRACE_HEADER_SIZE,
-					     .endian = VMSC_TRACE_ENDIAN,
-					     .block_size = VMSC_TRACE_BLOCK_SIZE,
-					     .page_size = VMSC_PAGE_SIZE};
-	header->crc = vmsc_crc32c(0, header, offsetof(struct vmsc_trace_header, crc));
-	*block = (struct vmsc_block){
-		.magic = VMSC_BLOCK_MAGIC, .used = (uint32_t)(size + 7) & ~7u, .first_call = 1};
-	memcpy(block + 1, data, size);
-	return trace;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	unsigned char *wrapped;
@@ -141,8 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(aligned, data, size);
 	run(aligned, size, 0);
 	free(aligned);
-	wrapped = wrap(data, size);
-	size = VMSC_TRACE_HEADER_SIZE + sizeof(struct vmsc_block) + ((size + 7) & ~(size_t)7);
+	wrapped = fuzz_wrap(data, size, &size);
 	run(wrapped, size, 0);
 	/* And once more with an allocation that fails; which one hangs on the input's length. */
 	run(wrapped, size, size / 8 % 61 + 1);
