@@ -152,13 +152,28 @@ static void tell_rules(const struct utsname *kernel)
 		tell_rules_of_release(kernel->release);
 }
 
+static void read_line(const char *from, char *to, size_t size)
+{
+	long length = vmsc_sys_slurp(from, to, size);
+
+	to[length > 1 ? length - 1 : 0] = '\0';
+}
+
+static void find_kernel(struct utsname *name)
+{
+	memset(name, 0, sizeof(*name));
+	if (!sys3(SYS_uname, (uintptr_t)name, 0, 0))
+		return;
+	read_line("/proc/sys/kernel/osrelease", name->release, sizeof(name->release));
+	read_line("/proc/sys/kernel/version", name->version, sizeof(name->version));
+}
+
 void vmsc_attach_tell_process(void)
 {
 	struct utsname name;
 	long length;
 
-	memset(&name, 0, sizeof(name));
-	sys3(SYS_uname, (uintptr_t)&name, 0, 0);
+	find_kernel(&name);
 	tell_rules(&name);
 	vmsc_writer_string(VMSC_STRING_RELEASE, name.release, strlen(name.release));
 	length = vmsc_sys_slurp("/proc/self/comm", buffer, sizeof(buffer));

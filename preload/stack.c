@@ -3,6 +3,7 @@
 #include "stack.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <string.h>
 
@@ -184,6 +185,7 @@ static void unwind(void)
 const struct vmsc_frames *vmsc_stack_take(void)
 {
 	uint64_t frame = (uintptr_t)__builtin_frame_address(0);
+	int saved = errno; /* the unwinder asks libc whether it may read what it is about to read */
 	bool wanted;
 
 	taken.nr = 0;
@@ -197,6 +199,7 @@ const struct vmsc_frames *vmsc_stack_take(void)
 	if (wanted)
 		vmsc_memo_learn(frame, &taken);
 	vmsc_self.unwinding = 0;
+	errno = saved;
 	return &taken;
 }
 
