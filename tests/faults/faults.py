@@ -2,6 +2,8 @@
 """Every system call of the recorder's own fails in turn: the program must not notice, and no report may be wrong.
 
     faults.py INJECT VICTIM VMASCOPE LIBRARY [--every=N] [--from=N] [--errno=NAME,…] [--check=exit|call]
+
+With --errno=KILL the program is killed there instead: then what was recorded must be readable and not differ.
 """
 import errno
 import json
@@ -15,7 +17,8 @@ INJECT, VICTIM, VMASCOPE, LIBRARY = (os.path.realpath(path) for path in sys.argv
 OPTIONS = dict(word[2:].split("=", 1) for word in sys.argv[5:])
 EVERY, FIRST = int(OPTIONS.get("every", 1)), int(OPTIONS.get("from", 1))
 CHECK = OPTIONS.get("check", "exit")
-ERRORS = [getattr(errno, name) for name in OPTIONS.get("errno", "ENOMEM,EIO").split(",")]
+KILL = 0
+ERRORS = [KILL if name == "KILL" else getattr(errno, name) for name in OPTIONS.get("errno", "ENOMEM,EIO").split(",")]
 
 
 # Functions through which the program's own calls go: it would be right to notice when they fail.
@@ -57,7 +60,19 @@ def run(folder, number, error):
         return "it hangs", 0, None
     with open(log, "rb") as text:
         seen, call, site = text.read().decode().split()
-    return judge(folder, done), int(seen), (int(call), site)
+    wrong = judge_killed(folder) if number and error == KILL else judge(folder, done)
+    return wrong, int(seen), (int(call), site)
+
+
+def judge_killed(folder):
+    path = os.path.join(folder, "t.vmt")
+    if not os.path.exists(path):
+        return None
+    checked = subprocess.run([VMASCOPE, "check", path], capture_output=True, check=False)
+    with open(path, "rb") as trace:
+        begun = trace.read(8) == b"vmascope"
+    return None if checked.returncode == (0 if begun else 2) else \
+        "check ends with %d: %s %s" % (checked.returncode, checked.stdout[:300], checked.stderr[:300])
 
 
 def judge(folder, done):
@@ -92,7 +107,7 @@ def main():
             if wrong:
                 bad.append(number)
                 print("call %d of ours (number %s at %s) with %s: %s" % (number, *(hit or ("?", "?")),
-                                                                        errno.errorcode[error], wrong), flush=True)
+                                                                        errno.errorcode.get(error, "KILL"), wrong), flush=True)
     print("%d of %d own calls made to fail: %d with consequences" % (tried, total, len(bad)))
     return 1 if bad or not tried else 0
 

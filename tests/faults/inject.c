@@ -6,7 +6,8 @@
  *
  * The recorder makes its calls through one instruction: whose a call is, the return address on the stack tells. PASSED is a
  * file with the offsets in LIBRARY (hexadecimal, one a line) where calls of the program's return to that are only handed on.
- * The NUMBER-th other call, in any thread of the first process, is not made and answers -ERRNO; 0 lets all be. Prints to
+ * The NUMBER-th other call, in any thread of the first process, is not made and answers -ERRNO (0: the process is killed
+ * instead); NUMBER 0 lets all be. Prints to
  * descriptor 9 how many there were, the number of the one that was hit, and where it would have returned to. Ends with
  * COMMAND's status.
  */
@@ -132,6 +133,10 @@ static void on_syscall(struct injector *injector, pid_t task)
 		return;
 	injector->hit_nr = regs.orig_rax;
 	injector->hit_site = back - injector->base;
+	if (!injector->error) {
+		kill(injector->pid, SIGKILL);
+		return;
+	}
 	injector->failing = task;
 	regs.orig_rax = (uint64_t)-1;
 	ptrace(PTRACE_SETREGS, task, NULL, &regs);
