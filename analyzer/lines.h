@@ -5,6 +5,7 @@
  *   first line        what holds for the whole trace, and the VMAs at start
  *   "call"            a system call            "touch"   anonymous pages found before the next call
  *   "vmas"            a snapshot               "mark"    a remark of the program's
+ *   "tables"          page tables around the next call
  *   "define"          a file, stack, name, …   "end"     how the process ended
  */
 #ifndef VMSC_ANALYZER_LINES_H

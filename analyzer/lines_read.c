@@ -51,6 +51,51 @@ static bool read_touch(struct vmsc_line_reader *reader, const json_t *line)
 	return true;
 }
 
+#define MAX_EDGES (VMSC_RECORD_MAX / 16) /* numbers in one record, with room to spare */
+
+static bool read_edges(const json_t *ranges, uint64_t *edges, uint32_t *nr)
+{
+	size_t i;
+
+	if (!json_is_array(ranges) || json_array_size(ranges) > MAX_EDGES / 2)
+		return false;
+	for (i = 0; i < json_array_size(ranges); i++) {
+		const json_t *range = json_array_get(ranges, i);
+
+		if (json_array_size(range) != 2 ||
+		    !vmsc_json_get_u64(json_array_get(range, 0), &edges[2 * i]) ||
+		    !vmsc_json_get_u64(json_array_get(range, 1), &edges[2 * i + 1]))
+			return false;
+	}
+	*nr = (uint32_t)json_array_size(ranges) * 2;
+	return true;
+}
+
+static bool read_tables(struct vmsc_line_reader *reader, const json_t *line)
+{
+	struct vmsc_tables_record tables = {.head = {.type = VMSC_RECORD_TABLES}};
+	uint64_t edges[MAX_EDGES], threads = 1;
+
+	if (!vmsc_line_keys(reader, line, "tables before after threads complete only_ranges at_end"))
+		return false;
+	if (!read_edges(json_object_get(line, "tables"), edges, &tables.nr) ||
+	    !vmsc_field_u64(line, "before", UINT64_MAX, &tables.before) ||
+	    !vmsc_field_u64(line, "after", UINT64_MAX, &tables.after) ||
+	    !vmsc_field_u64(line, "threads", UINT32_MAX, &threads))
+		return vmsc_line_refuse(reader,
+					"\"tables\" is a list of at most %d [start, end]; before, after, "
+					"threads are numbers",
+					(int)MAX_EDGES / 2);
+	tables.threads = (uint32_t)threads;
+	if (json_is_true(json_object_get(line, "complete")))
+		tables.head.flags |= VMSC_TABLES_COMPLETE;
+	if (json_is_true(json_object_get(line, "only_ranges")))
+		tables.head.flags |= VMSC_TABLES_ONLY_RANGES;
+	if (json_is_true(json_object_get(line, "at_end")))
+		tables.head.flags |= VMSC_TABLES_AT_END;
+	return vmsc_line_add(reader, &tables, sizeof(tables), edges, tables.nr * sizeof(*edges));
+}
+
 static bool read_when(struct vmsc_line_reader *reader, const json_t *line, uint32_t *when)
 {
 	const char *text = json_string_value(json_object_get(line, "when"));
@@ -162,13 +207,15 @@ static bool read_event(struct vmsc_line_reader *reader, const json_t *line)
 		return read_call(reader, line);
 	if (json_object_get(line, "touch"))
 		return read_touch(reader, line);
+	if (json_object_get(line, "tables"))
+		return read_tables(reader, line);
 	if (json_object_get(line, "define"))
 		return vmsc_line_define(reader, line);
 	if (json_object_get(line, "mark"))
 		return read_mark(reader, line);
 	if (json_object_get(line, "end"))
 		return read_end(reader, line);
-	return vmsc_line_refuse(reader, "has none of call, touch, vmas, define, mark, end");
+	return vmsc_line_refuse(reader, "has none of call, touch, tables, vmas, define, mark, end");
 }
 
 static bool read_first(struct vmsc_line_reader *reader, const json_t *line)

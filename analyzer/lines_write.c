@@ -227,6 +227,28 @@ static json_t *touch_json(const struct vmsc_touch_record *touch)
 	return object;
 }
 
+static json_t *tables_json(const struct vmsc_tables_record *tables)
+{
+	const uint64_t *edges = vmsc_record_tail(&tables->head, sizeof(*tables));
+	json_t *object = json_object(), *ranges = json_array(), *range;
+	uint32_t i;
+
+	for (i = 0; i + 1 < tables->nr; i += 2) {
+		range = json_array();
+		vmsc_json_append(range, vmsc_json_hex(edges[i]));
+		vmsc_json_append(range, vmsc_json_hex(edges[i + 1]));
+		vmsc_json_append(ranges, range);
+	}
+	vmsc_json_put(object, "tables", ranges);
+	vmsc_json_put(object, "before", vmsc_json_number(tables->before));
+	vmsc_json_put(object, "after", vmsc_json_number(tables->after));
+	vmsc_json_put(object, "threads", json_integer(tables->threads));
+	vmsc_json_put(object, "complete", json_boolean(tables->head.flags & VMSC_TABLES_COMPLETE));
+	vmsc_json_put(object, "only_ranges", json_boolean(tables->head.flags & VMSC_TABLES_ONLY_RANGES));
+	vmsc_json_put(object, "at_end", json_boolean(tables->head.flags & VMSC_TABLES_AT_END));
+	return object;
+}
+
 /* --- snapshots --- */
 
 static void begin_snapshot(struct writer *writer, const struct vmsc_snapshot_record *from)
@@ -386,6 +408,9 @@ static void write_event(struct writer *writer, const struct vmsc_record *record)
 		break;
 	case VMSC_RECORD_TOUCH:
 		write_line(writer, touch_json(any));
+		break;
+	case VMSC_RECORD_TABLES:
+		write_line(writer, tables_json(any));
 		break;
 	case VMSC_RECORD_MARK:
 		write_line(writer, mark_json(any));

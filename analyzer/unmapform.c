@@ -78,6 +78,40 @@ json_t *vmsc_unmap_json(const struct vmsc_unmap_note *note)
 	return object;
 }
 
+/* What VmPTE showed of it. */
+static json_t *observed_json(const struct vmsc_tables_tally *seen)
+{
+	json_t *object = json_object();
+
+	vmsc_json_put(object, "unmaps", vmsc_json_number(seen->asked));
+	vmsc_json_put(object, "exact", vmsc_json_number(seen->exact));
+	vmsc_json_put(object, "undetermined", vmsc_json_number(seen->undetermined));
+	vmsc_json_put(object, "disturbed", vmsc_json_number(seen->disturbed));
+	vmsc_json_put(object, "wrong", vmsc_json_number(seen->wrong));
+	vmsc_json_put(object, "first_wrong",
+		      seen->wrong ? vmsc_json_number(seen->first_wrong) : json_null());
+	vmsc_json_put(object, "predicted_bytes", vmsc_json_number(seen->predicted * TABLE_BYTES));
+	vmsc_json_put(object, "observed_bytes", vmsc_json_number(seen->observed * TABLE_BYTES));
+	return object;
+}
+
+static json_t *freed_json(const struct vmsc_tally *tally)
+{
+	json_t *object = tables_json(tally->tables, tally->tables_freed);
+
+	vmsc_json_put(object, "observed", observed_json(&tally->tables_seen));
+	return object;
+}
+
+static json_t *exit_json(const struct vmsc_tally *tally)
+{
+	json_t *object = vmsc_unmap_json(&tally->exit_mmap);
+
+	vmsc_json_put(object, "page_table_bytes",
+		      tally->has_last_tables ? vmsc_json_number(tally->last_tables * 1024) : json_null());
+	return object;
+}
+
 json_t *vmsc_unmaps_json(const struct vmsc_tally *tally)
 {
 	json_t *object = json_object();
@@ -85,9 +119,8 @@ json_t *vmsc_unmaps_json(const struct vmsc_tally *tally)
 	vmsc_json_put(object, "regions", vmsc_json_number(tally->unmaps));
 	vmsc_json_put(object, "vmas", vmsc_json_number(tally->unmapped_vmas));
 	vmsc_json_put(object, "pages", vmsc_json_number(tally->unmapped_pages));
-	vmsc_json_put(object, "page_tables_freed", tables_json(tally->tables, tally->tables_freed));
-	vmsc_json_put(object, "exit_mmap",
-		      tally->has_exit ? vmsc_unmap_json(&tally->exit_mmap) : json_null());
+	vmsc_json_put(object, "page_tables_freed", freed_json(tally));
+	vmsc_json_put(object, "exit_mmap", tally->has_exit ? exit_json(tally) : json_null());
 	return object;
 }
 

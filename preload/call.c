@@ -11,6 +11,7 @@
 #include "look.h"
 #include "snapshot.h"
 #include "sys.h"
+#include "tables.h"
 #include "writer.h"
 
 #include "inject.h"
@@ -86,6 +87,7 @@ static void ask(const struct vmsc_captured *captured)
 		ask_range(&ranges[i]);
 	if (ranges != few)
 		vmsc_arena_free(ranges, room * sizeof(*ranges));
+	vmsc_tables_before(&call);
 }
 
 static bool has_extra(const struct vmsc_extra_record *extra)
@@ -180,7 +182,9 @@ static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], con
 	ask(call);
 	call->result = vmsc_call_raw(call->nr, args);
 	call->stamp = stamp_now();
+	vmsc_tables_after();
 	vmsc_extra_after(call);
+	vmsc_tables_write();
 	vmsc_call_write(call);
 	observe(call);
 	set_busy(0);

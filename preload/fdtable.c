@@ -14,7 +14,7 @@
 #define NR_ENTRIES 4096u /* descriptors above are looked at anew with every mmap */
 #define UFFD_BIT 0x80000000u
 
-static int own[VMSC_NR_OWN_FDS] = { -1, -1, -1, -1, -1, -1 };
+static int own[VMSC_NR_OWN_FDS] = { -1, -1, -1, -1, -1, -1, -1 };
 static uint32_t *entries = NULL;
 
 int vmsc_fd_own(enum vmsc_own_fd which)
@@ -23,6 +23,7 @@ int vmsc_fd_own(enum vmsc_own_fd which)
 		[VMSC_OWN_FD_MAPS] = "/proc/self/maps",
 		[VMSC_OWN_FD_SMAPS] = "/proc/self/smaps",
 		[VMSC_OWN_FD_PAGEMAP] = "/proc/self/pagemap",
+		[VMSC_OWN_FD_STATUS] = "/proc/self/status",
 	};
 
 	if (own[which] < 0 && paths[which])

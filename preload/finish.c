@@ -13,6 +13,7 @@
 #include "snapshot.h"
 #include "start.h"
 #include "sys.h"
+#include "tables.h"
 #include "writer.h"
 
 #include "inject.h"
@@ -75,6 +76,8 @@ static void write_end(enum vmsc_ended ended, int status)
 	vmsc_problem_tell();
 	if (vmsc_state() == VMSC_STATE_ACTIVE)
 		vmsc_snapshot_all(whens[ended]);
+	if (vmsc_state() == VMSC_STATE_ACTIVE)
+		vmsc_tables_at_end();
 	vmsc_writer_end(ended, status, NULL);
 }
 

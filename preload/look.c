@@ -47,6 +47,9 @@ struct page_scan {
 #define PAGEMAP_FILE (UINT64_C(1) << 61)
 
 #define CHUNK 16384
+#define NR_REGIONS 32 /* pages of one kind that the kernel tells at a time */
+#define NR_SCANS 16
+#define READ_MAX (UINT64_C(64) << 20) /* memory of which older kernels are asked page by page */
 
 static struct vmsc_smaps parser = { 0 };
 static char chunk[CHUNK] = { 0 };
@@ -190,6 +193,87 @@ bool vmsc_look_anon(uint64_t start, uint64_t end, uint64_t *addr)
 		no_scan = err == -ENOTTY || err == -EINVAL;
 	}
 	return read_pagemap(start, end, addr);
+}
+
+/* What was found last, and how much of the address space it may still grow over. */
+struct populated {
+	struct vmsc_range *ranges;
+	size_t nr, max;
+};
+
+/* A page in the slot of the range before, or in the next one if that range goes up to it, makes no new range. */
+static bool add_populated(struct populated *populated, uint64_t start, uint64_t end)
+{
+	struct vmsc_range *last = populated->nr ? &populated->ranges[populated->nr - 1] : NULL;
+
+	if (last && (start & ~(VMSC_PMD_SIZE - 1)) <= last->end) {
+		last->end = end;
+		return true;
+	}
+	if (populated->nr == populated->max)
+		return false;
+	populated->ranges[populated->nr++] = (struct vmsc_range){ start, end };
+	return true;
+}
+
+/* A huge page of a file has no PTE table; one of anonymous memory keeps one in store. */
+static bool scan_populated(uint64_t start, uint64_t end, struct populated *populated)
+{
+	static struct page_region regions[NR_REGIONS] = { { 0, 0, 0 } };
+	struct page_scan arg = {
+		.size = sizeof(arg), .vec = (uintptr_t)regions, .vec_len = NR_REGIONS,
+		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED, .return_mask = PAGE_IS_FILE | PAGE_IS_HUGE,
+	};
+	int fd = vmsc_fd_own(VMSC_OWN_FD_PAGEMAP);
+
+	for (int i = 0; i < NR_SCANS && start < end; i++, start = arg.walk_end) {
+		long nr;
+
+		arg.start = start;
+		arg.end = end;
+		nr = sys_ioctl(fd, SCAN_PAGES, &arg);
+		no_scan |= nr == -ENOTTY || nr == -EINVAL;
+		if (nr < 0 || arg.walk_end <= start)
+			return false;
+		for (long j = 0; j < nr; j++) {
+			if (regions[j].categories == (PAGE_IS_FILE | PAGE_IS_HUGE))
+				continue;
+			if (!add_populated(populated, regions[j].start, regions[j].end))
+				return false;
+		}
+	}
+	return start >= end;
+}
+
+static bool read_populated(uint64_t start, uint64_t end, struct populated *populated)
+{
+	int fd = vmsc_fd_own(VMSC_OWN_FD_PAGEMAP);
+	uint64_t *entries = (void *)chunk;
+
+	if (end - start > READ_MAX)
+		return false;
+	while (start < end) {
+		long got = sys_pread(fd, entries, sizeof(chunk), start / VMSC_PAGE_SIZE * 8) / 8;
+
+		if (got <= 0)
+			return false;
+		for (long i = 0; i < got && start < end; i++, start += VMSC_PAGE_SIZE) {
+			if (entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED) &&
+			    !add_populated(populated, start, start + VMSC_PAGE_SIZE))
+				return false;
+		}
+	}
+	return true;
+}
+
+size_t vmsc_look_populated(uint64_t start, uint64_t end, struct vmsc_range *ranges, size_t max, bool *complete)
+{
+	struct populated populated = { .ranges = ranges, .max = max };
+
+	*complete = !no_scan && scan_populated(start, end, &populated);
+	if (no_scan)
+		*complete = read_populated(start, end, &populated);
+	return populated.nr;
 }
 
 static int keep_flags(void *ctx, const struct vmsc_seen_record *seen, const char *name, size_t length)

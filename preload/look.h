@@ -13,6 +13,12 @@ int vmsc_look_vma(uint64_t addr, struct vmsc_seen_record *seen);
 /* Is there an anonymous page in [start, end)? Then *addr is where. */
 bool vmsc_look_anon(uint64_t start, uint64_t end, uint64_t *addr);
 
+/*
+ * Where [start, end) has pages, as ranges that agree with the truth in the slots of 2 MiB that they touch. Returns: how many,
+ * at most @max; *complete: these are all.
+ */
+size_t vmsc_look_populated(uint64_t start, uint64_t end, struct vmsc_range *ranges, size_t max, bool *complete);
+
 /* Every VMA, with (smaps) or without (maps) its flags. 0, or -errno. */
 int vmsc_look_all(bool flags, vmsc_look_emit emit, void *ctx);
 

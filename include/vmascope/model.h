@@ -403,6 +403,16 @@ int vmsc_mm_populate(struct vmsc_mm *mm, uint64_t start, uint64_t end) VMSC_MUST
 uint64_t vmsc_mm_tables(const struct vmsc_mm *mm, enum vmsc_table_level level);
 
 /*
+ * Which memory that @call unmaps is worth a look, before the call, at whether it is populated. @freed: where PTE tables go, if
+ * there are any (empty: none does). @kept: at the ends, where tables stay that are not known to exist; of them no page may be
+ * left when they go later. Nothing is asked of a call that makes tables too.
+ */
+struct vmsc_table_asks {
+	struct vmsc_range freed, kept[2];
+};
+void vmsc_mm_table_asks(const struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_table_asks *asks);
+
+/*
  * free_pgd_range(): which page tables go when [start, end) does, with nothing mapped between @floor and @ceiling (0: the top)
  * but what goes. tables[] is filled by level, start == end where there are none.
  */

@@ -52,6 +52,19 @@ struct vmsc_checkpoint {
 	bool complete;
 };
 
+/*
+ * Page tables that unmappings freed, in pages of VmPTE, against what VmPTE showed. A table is known to exist where memory was
+ * populated; where none is, one may be left of memory that was discarded since.
+ */
+struct vmsc_tables_tally {
+	uint64_t asked; /* calls around which VmPTE was read; the others had nothing to free, or could not be asked */
+	uint64_t exact; /* freed as predicted */
+	uint64_t undetermined; /* more were freed than were known, fewer than possible */
+	uint64_t disturbed; /* not compared: other threads were running */
+	uint64_t wrong, first_wrong; /* neither; the call */
+	uint64_t predicted, observed; /* pages; of the calls that were compared */
+};
+
 struct vmsc_tally {
 	uint64_t calls, failed, by_call[VMSC_NR_SYSCALLS];
 	uint64_t predicted; /* calls that the model stepped */
@@ -63,6 +76,9 @@ struct vmsc_tally {
 	uint64_t unmaps, unmapped_vmas, unmapped_pages; /* exit_mmap not counted */
 	uint64_t tables[VMSC_NR_TABLE_LEVELS]; /* page-table pages that went with them if they existed */
 	uint64_t tables_freed[VMSC_NR_TABLE_LEVELS]; /* of those, the ones known to have existed */
+	struct vmsc_tables_tally tables_seen;
+	bool has_last_tables;
+	uint64_t last_tables; /* VmPTE at the end, in KiB */
 	uint64_t peak, peak_call; /* VMAs at most, and the call that made it so */
 	uint64_t own_vmas, own_bytes;
 	bool has_exit;

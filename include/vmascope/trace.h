@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 #define VMSC_TRACE_MAGIC "vmascope"
-#define VMSC_TRACE_VERSION 1 /* of the format, not of the program */
+#define VMSC_TRACE_VERSION 2 /* of the format, not of the program; 1 has no TABLES records, and is read too */
 #define VMSC_TRACE_ENDIAN 0x0102030405060708
 #define VMSC_TRACE_HEADER_SIZE 4096
 #define VMSC_TRACE_BLOCK_SIZE (1u << 20)
@@ -93,6 +93,7 @@ enum vmsc_record_type {
 	VMSC_RECORD_SITE,
 	VMSC_RECORD_OWN,
 	VMSC_RECORD_END,
+	VMSC_RECORD_TABLES,
 	VMSC_NR_RECORD_TYPES
 };
 
@@ -177,6 +178,23 @@ struct vmsc_call_record {
 struct vmsc_touch_record {
 	struct vmsc_record head;
 	uint64_t addr;
+};
+
+enum {
+	VMSC_TABLES_COMPLETE = 1, /* all populated memory that the next call unmaps is listed */
+	VMSC_TABLES_AT_END = 2, /* not of a call: what the process had last */
+	VMSC_TABLES_ONLY_RANGES = 4, /* VmPTE was not read: the call frees no table */
+};
+
+/*
+ * Page tables around the next call, which may free some: VmPTE of /proc/self/status, and where the memory that the call
+ * unmaps was populated. @nr numbers follow, start and end of each range.
+ */
+struct vmsc_tables_record {
+	struct vmsc_record head; /* flags: VMSC_TABLES_… */
+	uint64_t before, after; /* KiB */
+	uint32_t threads; /* of the process: others make tables meanwhile */
+	uint32_t nr;
 };
 
 enum vmsc_when {

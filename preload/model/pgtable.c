@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pgtable.c - page-table pages: which of them go with an unmapping (free_pgd_range()), and which are known to
- * exist. Entry points: vmsc_free_pgd_range(), vmsc_mm_populate(), vmsc_pgtable_free().
+ * exist. Entry points: vmsc_free_pgd_range(), vmsc_mm_populate(), vmsc_pgtable_free(), vmsc_mm_table_asks().
  *
  * A table exists from the first fault below it on. Faults are no calls; the model knows the tables that it
  * was told of, and of the others only that they go if they exist.
@@ -306,4 +306,108 @@ void vmsc_pgtable_forget(struct vmsc_mm *mm)
 	uint64_t freed[VMSC_NR_TABLE_LEVELS];
 
 	vmsc_pgtable_free(mm, all, freed);
+}
+
+/* What @call unmaps, by its arguments alone. Empty: nothing, or it makes page tables too. */
+static struct vmsc_range unmapped_by(const struct vmsc_mm *mm, const struct vmsc_call *call)
+{
+	uint64_t start = call->args[0], end = start + page_align(call->args[1]);
+	const struct vmsc_layout *layout = &mm->config.layout;
+
+	switch (call->nr) {
+	case NR_MUNMAP:
+		break;
+	case NR_MMAP:
+		if (!(call->args[3] & MAP_FIXED_) || (call->args[3] & (MAP_POPULATE_ | MAP_LOCKED_)) ||
+		    (mm->def_flags & VMSC_VM(LOCKED)))
+			end = start;
+		break;
+	case NR_BRK:
+		end = page_align(layout->brk);
+		start = start < layout->start_brk ? end : page_align(start);
+		break;
+	default:
+		end = start;
+	}
+	if ((start & PAGE_MASK_) || end > vmsc_mm_task_size(mm) || start >= end)
+		return (struct vmsc_range){0, 0};
+	return (struct vmsc_range){start, end};
+}
+
+/* The PTE tables that go with what lies in @gone; @first is the first VMA there. Returns: the hull. */
+static struct vmsc_range freed_hull(const struct vmsc_node *first, const struct vmsc_range *gone)
+{
+	struct vmsc_range tables[VMSC_NR_TABLE_LEVELS], hull = {0, 0}, *ptes = &tables[VMSC_TABLE_PTE];
+	const struct vmsc_node *node = first, *next;
+	uint64_t floor = first->prev ? first->prev->vma.end : 0;
+
+	if (first->vma.start < gone->start)
+		floor = gone->start;
+	for (; node && node->vma.start < gone->end; node = next) {
+		uint64_t start = node->vma.start > gone->start ? node->vma.start : gone->start, end;
+
+		while (node->next && node->next->vma.start < gone->end &&
+		       node->next->vma.start <= node->vma.end + VMSC_PMD_SIZE)
+			node = node->next;
+		next = node->next;
+		end = node->vma.end < gone->end ? node->vma.end : gone->end;
+		vmsc_free_pgd_range(start, end, floor,
+				    node->vma.end > end ? end
+				    : next		? next->vma.start
+							: 0,
+				    tables);
+		if (ptes->start == ptes->end)
+			continue;
+		if (!hull.end)
+			hull.start = ptes->start;
+		hull.end = ptes->end;
+	}
+	return hull;
+}
+
+static bool is_known(const struct vmsc_mm *mm, uint64_t addr)
+{
+	const struct vmsc_pud_table *pud = find_pud(mm, addr);
+	const struct vmsc_pmd_table *pmd = pud ? pud->pmd[addr / VMSC_PUD_SIZE % TABLES_PER_TABLE] : NULL;
+	unsigned int at = addr / VMSC_PMD_SIZE % TABLES_PER_TABLE;
+
+	return pmd && (pmd->pte[at / 64] >> (at % 64)) & 1;
+}
+
+/* The part of @gone in the slot of @addr, where that slot's table stays. */
+static struct vmsc_range kept_part(const struct vmsc_mm *mm, const struct vmsc_range *gone,
+				   const struct vmsc_range *freed, uint64_t addr)
+{
+	uint64_t slot = addr & ~(VMSC_PMD_SIZE - 1), end = slot + VMSC_PMD_SIZE;
+
+	if ((slot >= freed->start && slot < freed->end) || is_known(mm, addr))
+		return (struct vmsc_range){0, 0};
+	return (struct vmsc_range){slot > gone->start ? slot : gone->start,
+				   end < gone->end ? end : gone->end};
+}
+
+void vmsc_mm_table_asks(const struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_table_asks *asks)
+{
+	struct vmsc_range gone = unmapped_by(mm, call);
+	const struct vmsc_node *node = vmsc_tree_find(mm, gone.start), *last;
+	struct vmsc_range hull;
+
+	memset(asks, 0, sizeof(*asks));
+	if (!node || node->vma.start >= gone.end)
+		return;
+	hull = freed_hull(node, &gone);
+	last = vmsc_tree_find(mm, gone.end - 1);
+	if (!last || last->vma.start >= gone.end)
+		last = vmsc_tree_prev(mm, gone.end);
+	if (node->vma.start > gone.start)
+		gone.start = node->vma.start;
+	if (last->vma.end < gone.end)
+		gone.end = last->vma.end;
+	asks->kept[0] = kept_part(mm, &gone, &hull, gone.start);
+	if ((gone.end - 1) / VMSC_PMD_SIZE != gone.start / VMSC_PMD_SIZE)
+		asks->kept[1] = kept_part(mm, &gone, &hull, gone.end - 1);
+	asks->freed.start = hull.start > gone.start ? hull.start : gone.start;
+	asks->freed.end = hull.end < gone.end ? hull.end : gone.end;
+	if (asks->freed.start >= asks->freed.end)
+		asks->freed = (struct vmsc_range){0, 0};
 }

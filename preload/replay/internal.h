@@ -45,12 +45,20 @@ struct vmsc_snapshot {
 	bool open, sane;
 };
 
+/* Page tables around the next call. */
+struct vmsc_tables {
+	struct vmsc_tables_record record; /* nr ranges were told to the model */
+	bool pending;
+	uint64_t least, most; /* pages of VmPTE that the call frees: known, possible */
+};
+
 struct vmsc_replay {
 	struct vmsc_replay_config config;
 	struct vmsc_mm *mm;
 	struct vmsc_tally tally;
 	struct vmsc_outcome last;
 	struct vmsc_extra_record extra; /* for the next call */
+	struct vmsc_tables tables;
 	struct vmsc_snapshot snapshot;
 	struct vmsc_seen_files files;
 	struct vmsc_buffer vmas; /* struct vmsc_vma: what the model takes over */
@@ -73,6 +81,11 @@ void vmsc_seen_reserve_ids(struct vmsc_replay *replay, uint32_t file);
 void vmsc_snapshot_begin(struct vmsc_replay *replay, const struct vmsc_snapshot_record *record);
 int vmsc_snapshot_add(struct vmsc_replay *replay, const struct vmsc_seen_record *record) VMSC_MUST_CHECK;
 int vmsc_snapshot_finish(struct vmsc_replay *replay, const struct vmsc_snapshot_end_record *record) VMSC_MUST_CHECK;
+
+/* tables.c */
+int vmsc_tables_take(struct vmsc_replay *replay, const struct vmsc_tables_record *record) VMSC_MUST_CHECK;
+void vmsc_tables_note(struct vmsc_replay *replay, const struct vmsc_unmap_note *note);
+void vmsc_tables_compare(struct vmsc_replay *replay);
 
 /* compare.c */
 int vmsc_compare(struct vmsc_replay *replay, struct vmsc_checkpoint *checkpoint) VMSC_MUST_CHECK;

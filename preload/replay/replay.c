@@ -40,6 +40,7 @@ static void on_unmap(void *ctx, const struct vmsc_unmap_note *note)
 			tally->tables[level] += note->tables[level];
 			tally->tables_freed[level] += note->freed[level];
 		}
+		vmsc_tables_note(replay, note);
 	}
 	if (listener->unmap)
 		listener->unmap(listener->ctx, note);
@@ -292,6 +293,7 @@ static int take_call(struct vmsc_replay *replay, const struct vmsc_call_record *
 	replay->tally.calls++;
 	replay->tally.unordered += (record->head.flags & VMSC_CALL_UNORDERED) != 0;
 	count_call(&replay->tally, &call, &replay->last);
+	vmsc_tables_compare(replay);
 	note_peak(replay);
 	if (listener->call)
 		listener->call(listener->ctx, &call, record, &replay->last);
@@ -333,6 +335,8 @@ int vmsc_replay_record(struct vmsc_replay *replay, const struct vmsc_record *rec
 		return err;
 	case VMSC_RECORD_VMA:
 		return take_vma(replay, any);
+	case VMSC_RECORD_TABLES:
+		return vmsc_tables_take(replay, any);
 	case VMSC_RECORD_END:
 		replay->tally.lost = ((const struct vmsc_end_record *)any)->lost;
 		return 0;

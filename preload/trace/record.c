@@ -37,6 +37,7 @@ static const struct shape shapes[VMSC_NR_RECORD_TYPES] = {
 	[VMSC_RECORD_SITE] = TAILED(struct vmsc_site_record, length, 1, VMSC_RECORD_MAX),
 	[VMSC_RECORD_OWN] = FIXED(struct vmsc_own_record),
 	[VMSC_RECORD_END] = TAILED(struct vmsc_end_record, length, 1, VMSC_RECORD_MAX),
+	[VMSC_RECORD_TABLES] = TAILED(struct vmsc_tables_record, nr, 8, VMSC_RECORD_MAX / 8),
 };
 /* clang-format on */
 
@@ -91,7 +92,7 @@ static const char *fault_of_header(const struct vmsc_trace_header *header, size_
 		return "not a trace: it does not begin with \"" VMSC_TRACE_MAGIC "\"";
 	if (header->endian != VMSC_TRACE_ENDIAN)
 		return "recorded on a machine with another byte order";
-	if (header->version != VMSC_TRACE_VERSION)
+	if (!header->version || header->version > VMSC_TRACE_VERSION)
 		return "of another format version than this program reads";
 	if (vmsc_crc32c(0, header, offsetof(struct vmsc_trace_header, crc)) != header->crc)
 		return "the header's checksum is wrong";

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`vmascope replay --unmap --merge`, and what reports say of unmappings."""
 import json
+import os
 
 from support import Case, case, main, run
 
@@ -46,6 +47,39 @@ class Report(Case):
         self.assertEqual(exit_mmap["vma_max"], hex(2 ** 64 - 1))
         self.assertEqual(exit_mmap["zapped_pages"], exit_mmap["pages"])
         self.assertEqual(exit_mmap["vmas"], len(report["vmas"]))
+
+
+class Tables(Case):
+    """Page tables that a process's unmappings free, against VmPTE."""
+
+    def record(self, *command):
+        trace = self.path("t.vmt")
+        done = run("record", "-o", trace, "--", *command)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout, json.loads(run("report", trace, "--json").stdout)["unmaps"]
+
+    def test_known_pages(self):
+        told, unmaps = self.record(os.environ["TABLES"])
+        freed, seen = unmaps["page_tables_freed"], unmaps["page_tables_freed"]["observed"]
+        self.assertEqual((seen["exact"], seen["wrong"], seen["disturbed"]), (seen["unmaps"], 0, 0), seen)
+        self.assertGreaterEqual(seen["unmaps"], 4)
+        self.assertEqual(seen["predicted_bytes"], seen["observed_bytes"])
+        self.assertGreaterEqual(seen["observed_bytes"], int(told) * 4096)
+        self.assertEqual((freed["known"]["pmd"], freed["known"]["pud"]), (2, 2))
+        possible = unmaps["exit_mmap"]["page_tables"]["possible"]
+        self.assertTrue(0 < unmaps["exit_mmap"]["page_table_bytes"] <= 4096 * sum(possible.values()))
+
+    def test_other_rules_are_found(self):
+        """What VmPTE showed is not copied: another number there is told as wrong."""
+        self.record(os.environ["TABLES"])
+        lines = [json.loads(line) for line in run("export", self.path("t.vmt"), "--format=jsonl").stdout.splitlines()]
+        for line in lines:
+            if line.get("before") and not line["only_ranges"] and not line["at_end"]:
+                line["after"] = line["before"] + 4
+        path = self.write_lines(lines)
+        seen = json.loads(run("report", path, "--json").stdout)["unmaps"]["page_tables_freed"]["observed"]
+        self.assertEqual(seen["wrong"], seen["unmaps"])
+        self.assertIsNotNone(seen["first_wrong"])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import struct
 import sys
 
 KINDS = ["", "STRING", "LIMITS", "LAYOUT", "FILE", "STACK", "EXTRA", "CALL", "TOUCH", "SNAPSHOT", "SEEN",
-         "SNAPSHOT_END", "VMA", "NAME", "MARK", "SITE", "OWN", "END"]
+         "SNAPSHOT_END", "VMA", "NAME", "MARK", "SITE", "OWN", "END", "TABLES"]
 STRINGS = ["", "comm", "exe", "argv", "release", "rules", "rules_source", "cwd", "problem", "module"]
 WHENS = ["attach", "fork", "exit", "exec", "signal", "request", "resume", "call", "undetermined"]
 ENDED = ["not", "exit", "exec", "signal", "stopped"]
@@ -99,6 +99,10 @@ def decode(kind, flags, data, at):
         ended, status, calls, lost, length = get("IiQQI")
         return Record(kind, flags, ended=ENDED[ended], status=status, calls=calls, lost=lost,
                       why=text(data, at + 40, length))
+    if kind == "TABLES":
+        before, after, threads, nr = get("QQII")
+        return Record(kind, flags, before=before, after=after, threads=threads,
+                      edges=struct.unpack_from("<%dQ" % nr, data, at + 32))
     raise ValueError("record type %s" % kind)
 
 

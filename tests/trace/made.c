@@ -218,6 +218,13 @@ static void add_calls(struct made *made)
 					.stamp = 1000,
 					.result = INT64_C(0x7ffff7ffd000)};
 	struct vmsc_touch_record touch = {.head.type = VMSC_RECORD_TOUCH, .addr = UINT64_C(0x7ffffffdf000)};
+	const uint64_t populated[] = {UINT64_C(0x7ffff7ffd000), UINT64_C(0x7ffff7ffe000)};
+	struct vmsc_tables_record tables = {
+		.head = {.type = VMSC_RECORD_TABLES, .flags = VMSC_TABLES_COMPLETE},
+		.before = 48,
+		.after = 44,
+		.threads = 1,
+		.nr = 2};
 	struct vmsc_mark_record mark = {
 		.head.type = VMSC_RECORD_MARK, .stamp = 1100, .tid = 4242, .length = 8};
 
@@ -225,6 +232,7 @@ static void add_calls(struct made *made)
 	made_add(made, &call, sizeof(call), mapping, sizeof(mapping));
 	made_add(made, &mark, sizeof(mark), "half way", 8);
 	made_add(made, &touch, sizeof(touch), NULL, 0);
+	made_add(made, &tables, sizeof(tables), populated, sizeof(populated));
 	call = (struct vmsc_call_record){
 		.head.type = VMSC_RECORD_CALL, .nr = 157, .nr_args = 5, .tid = 4242, .stamp = 1200};
 	call.result = -22;
