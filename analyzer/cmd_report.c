@@ -86,11 +86,14 @@ static void write_json(const struct family *family, bool many)
 int vmsc_report_main(int argc, char **argv)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+						{"summary", no_argument, NULL, 's'},
+						{"label", required_argument, NULL, 'l'},
 						VMSC_SYMBOL_OPTIONS,
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	struct family family = {.status = VMSC_EXIT_GOOD};
-	bool json = false;
+	bool json = false, summary = false;
+	const char *label = NULL;
 	int option;
 
 	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
@@ -98,11 +101,17 @@ int vmsc_report_main(int argc, char **argv)
 			return VMSC_EXIT_TROUBLE;
 		if (option == 'h')
 			return vmsc_help();
-		if (!vmsc_take_symbol_option(option))
+		if (option == 's')
+			summary = true;
+		else if (option == 'l')
+			label = optarg;
+		else if (!vmsc_take_symbol_option(option))
 			json = true;
 	}
 	if (optind == argc)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs a trace");
+	if (summary)
+		return vmsc_summarize(argv + optind, (size_t)(argc - optind), label);
 	read_family(&family, argv + optind, (size_t)(argc - optind));
 	if (json)
 		write_json(&family, argc - optind > 1);

@@ -7,6 +7,7 @@
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct vmsc_command {
 	const char *name;
@@ -22,6 +23,7 @@ int vmsc_diff_main(int argc, char **argv);
 int vmsc_export_main(int argc, char **argv);
 int vmsc_fuzz_main(int argc, char **argv);
 int vmsc_kernel_main(int argc, char **argv);
+int vmsc_merge_main(int argc, char **argv);
 int vmsc_record_main(int argc, char **argv);
 int vmsc_replay_main(int argc, char **argv);
 int vmsc_report_main(int argc, char **argv);
@@ -29,6 +31,8 @@ int vmsc_top_main(int argc, char **argv);
 int vmsc_why_main(int argc, char **argv);
 int vmsc_write_report_main(int argc, char **argv);
 
+/* A summary of each trace, a line each. Returns the exit status. */
+int vmsc_summarize(char **paths, size_t nr, const char *label);
 /* `vmascope --version`. */
 int vmsc_version(void);
 /* Prints the help of the command that runs now on stdout. Returns VMSC_EXIT_GOOD. */

@@ -233,7 +233,7 @@ static void write_step(const struct vmsc_step *step, size_t index, FILE *out)
 		write_data(&step->call, out);
 	fprintf(out, "\t\tdid(%zu, ", index);
 	write_what(step, out);
-	fprintf(out, ", %s%" PRId64 ");\n\t}\n", step->result < 0 ? "" : "", step->result);
+	fprintf(out, ", %" PRId64 ");\n\t}\n", step->result);
 }
 
 /* The kernel's view in a comment, so that the program says what is to be seen. */

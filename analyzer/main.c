@@ -36,9 +36,16 @@ static const struct vmsc_command commands[] = {
 	 "TRACE may be a trace or JSON Lines; - is stdin.\n"
 	 "Exit status: 0 all match, 1 something differs, 2 not a readable trace.\n",
 	 vmsc_check_main},
-	{"report", "TRACE… [--json]", "what a person wants to know of a trace, biggest cost first",
-	 "  --json               the report as JSON; of several traces as one object\n" SYMBOL_HELP,
+	{"report", "TRACE… [--json|--summary [--label=TEXT]]", "what a person wants to know of a trace, biggest cost first",
+	 "  --json               the report as JSON; of several traces as one object\n"
+	 "  --summary            what `vmascope merge` takes: one line of JSON for each trace\n"
+	 "  --label=TEXT         with --summary: where the trace comes from, such as a host's name\n" SYMBOL_HELP,
 	 vmsc_report_main},
+	{"merge", "[SUMMARY]… [--text]", "many traces' summaries into one",
+	 "  --text               for a person; without it the sum is a summary again\n"
+	 "Reads what `report --summary` wrote, and its own results, in any order and grouping; without a name,\n"
+	 "or for -, from stdin.\n",
+	 vmsc_merge_main},
 	{"why", "TRACE ADDR [ADDR2] [--at=CALL] [--json]",
 	 "what happened to the memory at an address, and why its VMA and its neighbours are not one",
 	 "  --at=CALL            as it was after that call (default: at the end, or before it was unmapped)\n"

@@ -256,12 +256,17 @@ def topic_terminal(base):
                      ["report", given, "--json"], ["why", given, addr], ["why", given, addr, "--json"],
                      ["replay", given], ["export", given, "--format=jsonl"], ["export", given, "--format=chrome"],
                      ["export", given, "--format=csv"], ["export", given, "--format=csv", "--of=vmas"],
-                     ["export", given, "--format=folded"], ["merge", given], ["diff", given, given],
+                     ["export", given, "--format=folded"], ["diff", given, given],
                      ["report", given, "--summary"]):
             done = run(VMASCOPE, *what, status=None)
             if b"unknown" not in done.stderr:
                 check_output(what, done)
                 assert what[0] == "replay" or b"owned" in done.stdout, (what, done)
+    summary = os.path.join(base, "summary")
+    with open(summary, "wb") as out:
+        out.write(run(VMASCOPE, "report", "--summary", b"--label=" + EVIL, trace).stdout)
+    for what in ["merge", summary], ["merge", "--text", summary]:
+        check_output(what, run(VMASCOPE, *what))
     for what in (["check", EVIL], ["report", EVIL], ["record", "--", EVIL], [EVIL], ["record", b"--" + EVIL],
                  ["record", b"-o" + os.path.dirname(trace), "--", "true"], ["export", trace, b"--format=" + EVIL]):
         done = run(VMASCOPE, *what, status=None)
