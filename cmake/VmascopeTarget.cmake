@@ -21,5 +21,8 @@ function(vmascope_target name)
     target_compile_options(${name} PRIVATE -fsanitize=${VMSC_SANITIZE} -fno-omit-frame-pointer
                                            -fno-sanitize-recover=all)
     target_link_options(${name} PUBLIC -fsanitize=${VMSC_SANITIZE})
+  elseif(VMSC_COVERAGE)
+    target_compile_options(${name} PRIVATE --coverage -O0 -fprofile-update=atomic)
+    target_link_options(${name} PUBLIC --coverage)
   endif()
 endfunction()
