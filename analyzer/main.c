@@ -59,6 +59,7 @@ static const struct vmsc_command commands[] = {
 	 "  --without=LIST       leaves out kinds of calls; may be given several times, each for a row\n"
 	 "  --unmap=both         instead: unmap by struct unmap_desc and as releases before 7.0 do, and "
 	 "compare\n"
+	 "  --unmap=show         instead: each unmapping with its struct unmap_desc\n"
 	 "  --merge=cases        instead: merge as now and by the eight cases of old, and compare\n"
 	 "  --json               as JSON\n"
 	 "--unmap=wrong-ceiling, -floor, -tree, -reset or -lock has a mistake planted, which must be found.\n"

@@ -13,6 +13,7 @@
 #include "lines.h"
 #include "names.h"
 #include "say.h"
+#include "unmapform.h"
 #include "value.h"
 
 #define TOP 10 /* lines of each table */
@@ -577,6 +578,16 @@ static void write_verdict(const struct vmsc_analysis *analysis, FILE *out)
 		fprintf(out, "%s%s\n", verdict == VMSC_VERDICT_DIFFER ? "also incomplete: " : "", incomplete);
 }
 
+/* Last, as it is the last of a process. */
+static void write_exit(const struct vmsc_tally *tally, FILE *out)
+{
+	char *text = vmsc_exit_to_text(tally);
+
+	if (text)
+		fprintf(out, "\n%s\n", text);
+	free(text);
+}
+
 void vmsc_report_write_text(const struct vmsc_report *report, FILE *out)
 {
 	const struct vmsc_analysis *analysis = &report->analysis;
@@ -600,4 +611,5 @@ void vmsc_report_write_text(const struct vmsc_report *report, FILE *out)
 	write_undetermined(analysis, out);
 	write_problems(analysis, out);
 	write_changed_modules(answers, out);
+	write_exit(analysis->tally, out);
 }

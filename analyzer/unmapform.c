@@ -88,8 +88,7 @@ static json_t *observed_json(const struct vmsc_tables_tally *seen)
 	vmsc_json_put(object, "undetermined", vmsc_json_number(seen->undetermined));
 	vmsc_json_put(object, "disturbed", vmsc_json_number(seen->disturbed));
 	vmsc_json_put(object, "wrong", vmsc_json_number(seen->wrong));
-	vmsc_json_put(object, "first_wrong",
-		      seen->wrong ? vmsc_json_number(seen->first_wrong) : json_null());
+	vmsc_json_put(object, "first_wrong", seen->wrong ? vmsc_json_number(seen->first_wrong) : json_null());
 	vmsc_json_put(object, "predicted_bytes", vmsc_json_number(seen->predicted * TABLE_BYTES));
 	vmsc_json_put(object, "observed_bytes", vmsc_json_number(seen->observed * TABLE_BYTES));
 	return object;
@@ -144,7 +143,7 @@ static char *tables_text(const struct vmsc_unmap_note *note)
 	return vmsc_format("%" PRIu64 " to %" PRIu64 " page tables", least, most);
 }
 
-char *vmsc_exit_to_text(const struct vmsc_unmap_note *note)
+static char *exit_head(const struct vmsc_unmap_note *note)
 {
 	char *tables = tables_text(note);
 	char *text =
@@ -155,14 +154,27 @@ char *vmsc_exit_to_text(const struct vmsc_unmap_note *note)
 	return text;
 }
 
+char *vmsc_exit_to_text(const struct vmsc_tally *tally)
+{
+	char *head, *text;
+
+	if (!tally->has_exit)
+		return NULL;
+	head = exit_head(&tally->exit_mmap);
+	if (!tally->has_last_tables)
+		return head;
+	text = vmsc_format("%s; VmPTE showed %" PRIu64, head, tally->last_tables * 1024 / TABLE_BYTES);
+	free(head);
+	return text;
+}
+
 static char *head_text(const struct vmsc_unmap_note *note)
 {
-	char *tables = tables_text(note), *text;
+	char *tables, *text;
 
-	if (note->caller == VMSC_UNMAP_BY_EXIT_MMAP) {
-		free(tables);
-		return vmsc_exit_to_text(note);
-	}
+	if (note->caller == VMSC_UNMAP_BY_EXIT_MMAP)
+		return exit_head(note);
+	tables = tables_text(note);
 	text = vmsc_format("%s (call %" PRIu64 ") by %s: %" PRIu64 " VMA%s, %" PRIu64 " page%s, %s, %" PRIu64
 			   " split%s",
 			   asked_by(note), note->call, vmsc_unmap_caller_name(note->caller), note->vmas,
@@ -178,14 +190,14 @@ char *vmsc_unmap_to_text(const struct vmsc_unmap_note *note, const char *indent)
 	char *head = head_text(note);
 	char *text = vmsc_format(
 		"%s\n"
-		"%szaps    vma_min %" PRIx64 " to vma_max %" PRIx64 ": %" PRIu64 " pages\n"
+		"%szaps    vma_min %" PRIx64 " to vma_max %" PRIx64 ": %" PRIu64 " page%s\n"
 		"%stables  first_pgaddr %" PRIx64 " to last_pgaddr %" PRIx64 "%s, in %" PRIu64 " run%s\n"
 		"%swalks   the %s from %" PRIx64 " to tree_max %" PRIx64 "%s, again from tree_reset %" PRIx64
 		"%s\n",
-		head, indent, desc->vma_min, desc->vma_max, note->zapped_pages, indent, desc->first_pgaddr,
-		desc->last_pgaddr, desc->last_pgaddr ? "" : " (the top)", note->runs, plural(note->runs),
-		indent, desc->side_tree ? "side tree" : "mm's tree", desc->first, desc->tree_max,
-		desc->tree_max ? "" : " (the top)", desc->tree_reset,
+		head, indent, desc->vma_min, desc->vma_max, note->zapped_pages, plural(note->zapped_pages),
+		indent, desc->first_pgaddr, desc->last_pgaddr, desc->last_pgaddr ? "" : " (the top)",
+		note->runs, plural(note->runs), indent, desc->side_tree ? "side tree" : "mm's tree",
+		desc->first, desc->tree_max, desc->tree_max ? "" : " (the top)", desc->tree_reset,
 		desc->mm_wr_locked ? ", locked for writing" : "");
 
 	free(head);

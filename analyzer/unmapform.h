@@ -19,7 +19,7 @@ json_t *vmsc_unmaps_json(const struct vmsc_tally *tally);
  * the descriptor's fields. Ends with a newline; the caller frees it.
  */
 char *vmsc_unmap_to_text(const struct vmsc_unmap_note *note, const char *indent);
-/* What exit_mmap() took down, as one line without a newline; the caller frees it. */
-char *vmsc_exit_to_text(const struct vmsc_unmap_note *note);
+/* What exit_mmap() took down, as one line without a newline; the caller frees it. NULL: there was none. */
+char *vmsc_exit_to_text(const struct vmsc_tally *tally);
 
 #endif

@@ -11,6 +11,7 @@
 #include "command.h"
 #include "input.h"
 #include "say.h"
+#include "unmapform.h"
 #include "unmaplog.h"
 #include "value.h"
 #include "vmascope/replay.h"
@@ -293,6 +294,56 @@ static int run_pair(const char *path, const struct vmsc_ways *ways, json_t *all)
 	return status;
 }
 
+static void show_text(void *ctx, const struct vmsc_unmap_note *note)
+{
+	char *text = vmsc_unmap_to_text(note, "  ");
+
+	(void)ctx;
+	fputs(text, stdout);
+	free(text);
+}
+
+static void show_json(void *ctx, const struct vmsc_unmap_note *note)
+{
+	json_t *object = vmsc_unmap_json(note);
+
+	(void)ctx;
+	json_dumpf(object, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(object);
+}
+
+/* Each unmapping as it comes, one JSON object a line or a few lines of text. */
+static int show(const char *path, bool json)
+{
+	const struct vmsc_replay_config config = {
+		.allocator = {.alloc = take, .free = give_back},
+		.listener = {.unmap = json ? show_json : show_text},
+	};
+	enum vmsc_ended ended = VMSC_ENDED_NOT;
+	struct vmsc_replay *replay;
+	const struct vmsc_record *record;
+	struct vmsc_input input;
+	bool damaged;
+
+	if (!vmsc_input_open(&input, path))
+		return VMSC_EXIT_TROUBLE;
+	replay = vmsc_replay_new(&config);
+	if (!replay)
+		vmsc_out_of_memory();
+	while ((record = vmsc_trace_next(&input.trace))) {
+		if (vmsc_replay_record(replay, record))
+			vmsc_out_of_memory();
+		if (record->type == VMSC_RECORD_END)
+			ended = ((const struct vmsc_end_record *)(const void *)record)->ended;
+	}
+	vmsc_replay_finish(replay, ended);
+	damaged = vmsc_input_complain_if_damaged(&input);
+	vmsc_replay_free(replay);
+	vmsc_input_close(&input);
+	return vmsc_finish_output(damaged ? VMSC_EXIT_TROUBLE : VMSC_EXIT_GOOD);
+}
+
 static int worse(int one, int other)
 {
 	return one > other ? one : other;
@@ -301,9 +352,11 @@ static int worse(int one, int other)
 int vmsc_ways_replay(const char *path, const struct vmsc_ways *ways, bool json)
 {
 	const struct vmsc_ways unmap = {.unmap = ways->unmap}, merge = {.merge = ways->merge};
-	json_t *all = json ? json_array() : NULL, *object;
+	json_t *all = json && !ways->show ? json_array() : NULL, *object;
 	int status = VMSC_EXIT_GOOD;
 
+	if (ways->show)
+		return show(path, json);
 	if (ways->unmap || !ways->merge)
 		status = run_pair(path, &unmap, all);
 	if (ways->merge)
@@ -324,6 +377,9 @@ bool vmsc_ways_take_unmap(struct vmsc_ways *ways, const char *name)
 	unsigned int i;
 
 	ways->asked = true;
+	ways->show = !strcmp(name, "show");
+	if (ways->show)
+		return true;
 	ways->unmap = VMSC_UNMAP_WAY_ARGS;
 	if (!strcmp(name, "both"))
 		return true;

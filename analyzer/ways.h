@@ -10,12 +10,14 @@
 #include "vmascope/model.h"
 
 struct vmsc_ways {
+	bool show;		   /* only each unmapping with its descriptor */
 	bool asked;		   /* some implementation was named */
 	enum vmsc_merge_way merge; /* against VMSC_MERGE_WAY_NEW */
 	enum vmsc_unmap_way unmap; /* against VMSC_UNMAP_WAY_DESC */
 };
 
-/* "both" is the older way beside the newer one; a way's own name is that. Complains and returns false. */
+/* "both" is the older way beside the newer one; a way's own name is that; "show" compares nothing. Complains
+ * and returns false. */
 bool vmsc_ways_take_unmap(struct vmsc_ways *ways, const char *name);
 bool vmsc_ways_take_merge(struct vmsc_ways *ways, const char *name);
 

@@ -28,6 +28,17 @@ class Ways(Case):
         self.assertEqual(sum(way["merge_cases"]), way["merges"])
         self.assertGreater(way["merges"], 0)
 
+    def test_show(self):
+        lines = [json.loads(line) for line in
+                 run("replay", case("small.jsonl"), "--unmap=show", "--json").stdout.splitlines()]
+        self.assertEqual([line["by"] for line in lines], ["vms_clear_ptes"] * (len(lines) - 1) + ["exit_mmap"])
+        self.assertEqual((lines[0]["mas"], lines[0]["tree_reset"]), ("side-tree", "0x1"))
+        for line in lines[:-1]:
+            self.assertEqual(int(line["tree_max"], 0), line["vmas"])
+        text = run("replay", case("small.jsonl"), "--unmap=show").stdout.decode()
+        self.assertEqual(text.count("first_pgaddr"), len(lines))
+        self.assertIn("munmap (call 4) by vms_clear_ptes", text)
+
     def test_usage(self):
         for options, part in ((["--unmap=other"], "no way of unmapping"), (["--merge=9"], "no way of merging"),
                               (["--unmap=both", "--kernel=6.1"], "keep to the trace's rules")):
