@@ -85,6 +85,7 @@ static const struct row rows[] = {
 	{ "mapped over several",                              "map 0+1m; map 1m+1m r; map 2m+1m; touch 0 1m 2m; map 0+3m", 3, 1, 1, 2 },
 	{ "unmapped twice",                                   "map 0+4p; touch 0; unmap 0+4p; unmap 0+4p",      0, 0, 0, 0 },
 	{ "mapped again and touched: new tables",             "map 0+4p; touch 0; unmap 0+4p; map 0+4p; touch 1p; unmap 0+4p", 1, 1, 1, 1 },
+	{ "the walk in docs/model.md",                        "map 0+1m128p; map 4m128p+256p; map 5m+256p; touch 0 300p 1m 4m200p 5m; unmap 256p+4m128p", 2, 0, 0, 3 },
 	{ "five levels, alone: the P4D table goes, uncounted", "map 1q+4p; touch 1q; unmap 1q+4p",              1, 1, 1, 1, .p4d = 1, .five = true },
 	{ "five levels, a neighbour in the same 256 TiB",     "map 1q+4p; map 1q200t+1p; touch 1q; unmap 1q+4p", 1, 1, 1, 1, .five = true },
 	{ "five levels, a neighbour in the next 256 TiB",     "map 1q+4p; map 2q+1p; touch 1q; unmap 1q+4p",    1, 1, 1, 1, .p4d = 1, .five = true },
