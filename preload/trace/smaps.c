@@ -120,8 +120,11 @@ static void take_flags(struct vmsc_smaps *smaps, struct text text)
 {
 	uint64_t vm_flags = smaps->seen.vm_flags & VMSC_VM_PKEY;
 
-	for (; text.end - text.at >= 2; text.at += text.end - text.at > 2 ? 3 : 2)
+	for (; text.end - text.at >= 2; text.at += text.end - text.at > 2 ? 3 : 2) {
 		vm_flags |= vmsc_vm_flag_of_code(text.at);
+		if (text.at[0] == '?' && vm_flags & VMSC_VM(LOCKED)) /* 6.1 has no code for it */
+			vm_flags |= VMSC_VM(LOCKONFAULT);
+	}
 	smaps->seen.vm_flags = vm_flags;
 	smaps->flags_known = true;
 }
