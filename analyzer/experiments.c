@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@
 #define TYPE_DROPPABLE	      8
 #define MREMAP_FLAG_DONTUNMAP 4
 #define FLAG_STACK	      0x20000
+#define FLAG_ABOVE4G	      0x80
 #define PMD		      ((size_t)VMSC_PMD_SIZE)
 #define PAGE		      ((size_t)VMSC_PAGE_SIZE)
 
@@ -281,6 +284,235 @@ static enum vmsc_finding thp_align_no_hint(struct vmsc_evidence *evidence)
 		   are_aligned(aligned));
 }
 
+static enum vmsc_finding memfd_seal_read_only(struct vmsc_evidence *evidence)
+{
+	int fd = memfd_create("vmascope", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, (off_t)PAGE) || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE))
+		return impossible(evidence, "sealing a memfd");
+	if (scratch_map_fd(0, 1, PROT_READ, MAP_SHARED, fd))
+		return say(evidence, VMSC_FOUND_YES,
+			   "a write-sealed memfd can be mapped shared and read-only");
+	return say(evidence, VMSC_FOUND_NO, "mapping a write-sealed memfd shared and read-only: %s",
+		   strerror(errno));
+}
+
+static enum vmsc_finding thp_align_dev_zero(struct vmsc_evidence *evidence)
+{
+	int fd = open("/dev/zero", O_RDWR | O_CLOEXEC), aligned = 0, i;
+	char *between, *place;
+
+	for (i = 0; i < 4; i++) {
+		between = mmap(NULL, PMD + PAGE, PROT_NONE, ANON, -1, 0);
+		place = mmap(NULL, 2 * PMD, PROT_NONE, MAP_PRIVATE, fd, 0);
+		if (between == MAP_FAILED || place == MAP_FAILED)
+			return impossible(evidence, "mapping /dev/zero");
+		aligned += !((size_t)place % PMD);
+	}
+	return say(evidence, yes_if(aligned == 4), "private mappings of /dev/zero of 4 MiB %s",
+		   are_aligned(aligned));
+}
+
+/* The ring of io_setup is a file whose file system has no say in its place: 2 MiB of it. */
+static enum vmsc_finding thp_align_file_no_op(struct vmsc_evidence *evidence)
+{
+	const unsigned long events = 32766;
+	unsigned long context;
+	int aligned = 0, i;
+
+	for (i = 0; i < 4; i++) {
+		context = 0;
+		if (mmap(NULL, PMD + PAGE, PROT_NONE, ANON, -1, 0) == MAP_FAILED ||
+		    syscall(SYS_io_setup, events, &context))
+			return impossible(evidence, "io_setup with 32766 events");
+		aligned += !(context % PMD);
+		syscall(SYS_io_destroy, context);
+	}
+	return say(evidence, yes_if(aligned == 4), "rings of io_setup of 2 MiB %s", are_aligned(aligned));
+}
+
+/* Where a search for @size finds room, without anything being aligned: that of shared memory. */
+static char *plain_place(int fd, size_t size)
+{
+	char *place = mmap(NULL, size, PROT_NONE, MAP_SHARED, fd, 0);
+
+	if (place != MAP_FAILED)
+		munmap(place, size);
+	return place == MAP_FAILED ? NULL : place;
+}
+
+/* A hole is made to end at 2 MiB, so that what is searched for begins there by chance. */
+static enum vmsc_finding thp_topdown_sub0(struct vmsc_evidence *evidence)
+{
+	int fd = memfd_create("vmascope", MFD_CLOEXEC);
+	size_t size = 2 * PMD, over;
+	char *place, *found;
+
+	if (count_aligned(NULL, size) < 4)
+		return say(evidence, VMSC_FOUND_NOTHING, "nothing is aligned to 2 MiB");
+	place = fd < 0 ? NULL : plain_place(fd, size + PMD);
+	over = place ? ((size_t)place + size + PMD) % PMD : 0;
+	if (!place ||
+	    (over && mmap(place + size + PMD - over, over, PROT_NONE, ANON | MAP_FIXED, -1, 0) == MAP_FAILED))
+		return impossible(evidence, "mapping a memfd");
+	place = plain_place(fd, size + PMD);
+	found = mmap(NULL, size, PROT_NONE, ANON, -1, 0);
+	if (!place || (size_t)place % PMD || (found != place && found != place + PMD))
+		return say(evidence, VMSC_FOUND_NOTHING, "no place could be prepared");
+	return say(evidence, yes_if(found == place + PMD), "in a hole that ends at 2 MiB, 4 MiB lie %s",
+		   found == place ? "2 MiB below its end" : "at its end");
+}
+
+/* All that is free above 4 GiB is taken. False: not possible. */
+static bool fill_above_4g(void)
+{
+	static char text[1 << 16];
+	const unsigned long low = 1ul << 32, top = (1ul << 47) - PAGE;
+	unsigned long end = low, start, next;
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), n;
+	size_t have = 0;
+	void *wanted;
+	char *line;
+
+	while ((n = (int)read(fd, text + have, sizeof(text) - 1 - have)) > 0)
+		have += (size_t)n;
+	close(fd);
+	for (line = text; line && sscanf(line, "%lx-%lx", &start, &next) == 2;
+	     end = next > end ? next : end) {
+		start = start < top ? start : top;
+		memcpy(&wanted, &end, sizeof(wanted));
+		if (start > end &&
+		    mmap(wanted, start - end, PROT_NONE, ANON_NORESERVE | MAP_FIXED, -1, 0) != wanted)
+			return false;
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	memcpy(&wanted, &end, sizeof(wanted));
+	return end >= top || mmap(wanted, top - end, PROT_NONE, ANON_NORESERVE | MAP_FIXED, -1, 0) == wanted;
+}
+
+static enum vmsc_finding map_above4g(struct vmsc_evidence *evidence)
+{
+	void *place;
+
+	if (!fill_above_4g())
+		return impossible(evidence, "filling the address space");
+	place = mmap(NULL, PAGE, PROT_NONE, ANON | FLAG_ABOVE4G, -1, 0);
+	return say(evidence, yes_if(place == MAP_FAILED), "with no room above 4 GiB MAP_ABOVE4G %s",
+		   place == MAP_FAILED ? "fails" : "goes below");
+}
+
+/* Four pages of a segment, of which the lower two are read-only; then page @page is made as its other
+ * neighbour. */
+static size_t vmas_of_segment(size_t page, int prot)
+{
+	int id = shmget(IPC_PRIVATE, 4 * PAGE, IPC_CREAT | 0600);
+	void *at = id < 0 ? MAP_FAILED : shmat(id, scratch_page(0), 0);
+
+	if (id >= 0)
+		shmctl(id, IPC_RMID, NULL);
+	if (at == MAP_FAILED || !scratch_protect(0, 2, PROT_READ) || !scratch_protect(page, 1, prot))
+		return 0;
+	return scratch_vmas(0, 4);
+}
+
+static enum vmsc_finding close_hook(struct vmsc_evidence *evidence, size_t vmas, const char *where)
+{
+	if (!vmas)
+		return impossible(evidence, "attaching shared memory");
+	return say(evidence, yes_if(vmas == 2),
+		   "a part of an attached segment that becomes like the one %s it: %zu VMAs", where, vmas);
+}
+
+static enum vmsc_finding close_hook_prev(struct vmsc_evidence *evidence)
+{
+	return close_hook(evidence, vmas_of_segment(2, PROT_READ), "below");
+}
+
+static enum vmsc_finding close_hook_removal(struct vmsc_evidence *evidence)
+{
+	return close_hook(evidence, vmas_of_segment(1, RW), "above");
+}
+
+/* The mmap hook of a sealed memfd takes VM_MAYWRITE away: is it then tried to merge once more? */
+static enum vmsc_finding mmap_retry_merge(struct vmsc_evidence *evidence)
+{
+	int fd = memfd_create("vmascope", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	size_t vmas;
+
+	if (memfd_seal_read_only(evidence) != VMSC_FOUND_NO)
+		return say(evidence, VMSC_FOUND_NOTHING,
+			   "seals are heeded before the merge, nothing else shows it");
+	if (fd < 0 || ftruncate(fd, 2 * (off_t)PAGE) || fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE))
+		return impossible(evidence, "sealing a memfd");
+	munmap(scratch_page(0), PAGE);
+	if (!scratch_map_fd(0, 1, PROT_READ, MAP_SHARED, fd) ||
+	    mmap(scratch_page(1), PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)PAGE) == MAP_FAILED)
+		return impossible(evidence, "mapping a sealed memfd");
+	vmas = scratch_vmas(0, 2);
+	return say(evidence, yes_if(vmas == 1),
+		   "two pages of a sealed memfd, mapped one after the other: %zu VMAs", vmas);
+}
+
+static enum vmsc_finding mmap_fail_keeps_old(struct vmsc_evidence *evidence)
+{
+	const size_t too_much = (size_t)1 << 44;
+	size_t vmas;
+
+	if (!scratch_map(0, 1, PROT_READ, ANON))
+		return impossible(evidence, "mapping");
+	if (mmap(scratch_page(0), too_much, RW, ANON | MAP_FIXED, -1, 0) != MAP_FAILED)
+		return say(evidence, VMSC_FOUND_NOTHING, "16 TiB can be had");
+	vmas = scratch_vmas(0, 1);
+	return say(evidence, yes_if(vmas), "16 TiB over a page: %s, and the page %s", strerror(errno),
+		   vmas ? "stays" : "is gone");
+}
+
+static enum vmsc_finding mlock_skips_droppable(struct vmsc_evidence *evidence)
+{
+	bool locked;
+
+	if (!scratch_map(0, 1, RW, TYPE_DROPPABLE | MAP_ANONYMOUS) || mlock(scratch_page(0), PAGE))
+		return impossible(evidence, "locking droppable memory");
+	locked = scratch_flags(0) & VMSC_VM(LOCKED);
+	return say(evidence, yes_if(!locked), "mlock of droppable memory %s lo",
+		   locked ? "sets" : "doesn't set");
+}
+
+/* VmLck of /proc/self/status, in KiB; -1: not told. */
+static long locked_kib(void)
+{
+	static char text[1 << 13];
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	const char *at;
+	long kib = -1;
+
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, "VmLck:");
+	if (at && sscanf(at, "VmLck: %ld", &kib) != 1)
+		kib = -1;
+	return kib;
+}
+
+static enum vmsc_finding dontunmap_locked_drift(struct vmsc_evidence *evidence)
+{
+	long before = locked_kib(), after;
+
+	if (!scratch_map(0, 1, RW, ANON) || mlock(scratch_page(0), PAGE) ||
+	    mremap(scratch_page(0), PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_FLAG_DONTUNMAP,
+		   scratch_page(16)) == MAP_FAILED)
+		return impossible(evidence, "mremap of a locked page with MREMAP_DONTUNMAP");
+	munmap(scratch_page(0), 32 * PAGE);
+	after = locked_kib();
+	if (before < 0 || after < 0)
+		return say(evidence, VMSC_FOUND_NOTHING, "VmLck is not told");
+	return say(evidence, yes_if(after > before),
+		   "after MREMAP_DONTUNMAP of a locked page and munmap VmLck is %s",
+		   after > before ? "too much" : "right");
+}
+
 static enum vmsc_finding mremap_multi(struct vmsc_evidence *evidence)
 {
 	if (!scratch_map(0, 1, PROT_READ, ANON) || !scratch_map(1, 1, RW, ANON))
@@ -371,19 +603,6 @@ static enum vmsc_finding anon_name_shmem(struct vmsc_evidence *evidence)
 	return say(evidence, VMSC_FOUND_NO, "PR_SET_VMA_ANON_NAME on shared memory: %s", strerror(errno));
 }
 
-static enum vmsc_finding memfd_seal_read_only(struct vmsc_evidence *evidence)
-{
-	int fd = memfd_create("vmascope", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd < 0 || ftruncate(fd, (off_t)PAGE) || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE))
-		return impossible(evidence, "sealing a memfd");
-	if (scratch_map_fd(0, 1, PROT_READ, MAP_SHARED, fd))
-		return say(evidence, VMSC_FOUND_YES,
-			   "a write-sealed memfd can be mapped shared and read-only");
-	return say(evidence, VMSC_FOUND_NO, "mapping a write-sealed memfd shared and read-only: %s",
-		   strerror(errno));
-}
-
 static enum vmsc_finding soft_dirty(struct vmsc_evidence *evidence)
 {
 	bool flagged;
@@ -423,6 +642,16 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_THP_ALIGN_ANON] = thp_align_anon,
 	[VMSC_RULE_THP_ALIGN_MULTIPLE] = thp_align_multiple,
 	[VMSC_RULE_THP_ALIGN_NO_HINT] = thp_align_no_hint,
+	[VMSC_RULE_THP_ALIGN_FILE_NO_OP] = thp_align_file_no_op,
+	[VMSC_RULE_THP_ALIGN_DEV_ZERO] = thp_align_dev_zero,
+	[VMSC_RULE_THP_TOPDOWN_SUB0] = thp_topdown_sub0,
+	[VMSC_RULE_MAP_ABOVE4G] = map_above4g,
+	[VMSC_RULE_CLOSE_HOOK_PREV] = close_hook_prev,
+	[VMSC_RULE_CLOSE_HOOK_REMOVAL] = close_hook_removal,
+	[VMSC_RULE_MMAP_RETRY_MERGE] = mmap_retry_merge,
+	[VMSC_RULE_MMAP_FAIL_KEEPS_OLD] = mmap_fail_keeps_old,
+	[VMSC_RULE_MLOCK_SKIPS_DROPPABLE] = mlock_skips_droppable,
+	[VMSC_RULE_DONTUNMAP_LOCKED_DRIFT] = dontunmap_locked_drift,
 	[VMSC_RULE_MREMAP_MULTI] = mremap_multi,
 	[VMSC_RULE_DONTUNMAP_CLEARS_ACCOUNT] = dontunmap_clears_account,
 	[VMSC_RULE_HEAP_LABEL_STRICT] = heap_label_strict,
