@@ -24,13 +24,18 @@ static int check_params(const struct vmsc_mm *mm, const struct remap *remap)
 
 	if (remap->flags & ~(uint32_t)(MREMAP_MAYMOVE_ | MREMAP_FIXED_ | MREMAP_DONTUNMAP_))
 		return -EINVAL;
-	if ((remap->addr & PAGE_MASK_) || !remap->new_len || remap->new_len > task_size)
+	if ((remap->addr & PAGE_MASK_) || !remap->new_len)
+		return -EINVAL;
+	if (remap->new_len > task_size && has_rule(mm, VMSC_RULE_MREMAP_MULTI))
 		return -EINVAL;
 	if (!implies_new_addr(remap))
 		return 0;
 	if (!(remap->flags & MREMAP_MAYMOVE_))
 		return -EINVAL;
 	if ((remap->flags & MREMAP_DONTUNMAP_) && remap->old_len != remap->new_len)
+		return -EINVAL;
+	if ((remap->flags & MREMAP_DONTUNMAP_) && !has_rule(mm, VMSC_RULE_MREMAP_MULTI) &&
+	    remap->call->args[1] != remap->call->args[2]) /* compared before they are rounded up to pages */
 		return -EINVAL;
 	return 0;
 }
@@ -49,7 +54,8 @@ static int check_target(const struct vmsc_mm *mm, const struct remap *remap)
 
 	if (!implies_new_addr(remap))
 		return 0;
-	if (remap->new_addr > task_size - remap->new_len || (remap->new_addr & PAGE_MASK_))
+	if (remap->new_len > task_size || remap->new_addr > task_size - remap->new_len ||
+	    (remap->new_addr & PAGE_MASK_))
 		return -EINVAL;
 	if (remap->addr + remap->old_len > remap->new_addr && remap->new_addr + remap->new_len > remap->addr)
 		return -EINVAL;
@@ -104,6 +110,23 @@ static bool is_dontunmap_old(const struct vmsc_mm *mm)
 	return !has_rule(mm, VMSC_RULE_DONTUNMAP_LOCKED_DRIFT);
 }
 
+/* Where the source would be one of the neighbours that join: then it is left alone, before 6.12 with the
+ * other one. */
+static void keep_apart(struct vmsc_mm *mm, const struct vmsc_node *source, struct vmsc_merge *merge)
+{
+	int side = merge->prev == source ? LEFT : RIGHT;
+
+	if (merge->prev != source && merge->next != source)
+		return;
+	if (!has_rule(mm, VMSC_RULE_NEW_MERGE_PREV_FIRST) &&
+	    vmsc_merge_refusal(mm, merge, side) == VMSC_REFUSED_NONE)
+		merge->prev = merge->next = NULL;
+	if (merge->prev == source)
+		merge->prev = NULL;
+	if (merge->next == source)
+		merge->next = NULL;
+}
+
 /*
  * copy_vma(): the source's attributes at the destination, merged with what is there or as a VMA of their own.
  * Unfaulted anonymous memory forgets where it came from. Returns: the VMA that holds the copy.
@@ -129,10 +152,8 @@ static struct vmsc_node *copy_vma(struct vmsc_mm *mm, const struct vmsc_node *so
 	merge.pgoff = copy.pgoff;
 	merge.prev = vmsc_tree_prev(mm, new_addr);
 	merge.next = vmsc_tree_find(mm, copy.end);
-	if (apart && merge.prev == source)
-		merge.prev = NULL;
-	if (apart && merge.next == source)
-		merge.next = NULL;
+	if (apart)
+		keep_apart(mm, source, &merge);
 	node = vmsc_merge_new_vma(mm, &merge);
 	if (!node) {
 		node = vmsc_node_take(mm);
@@ -167,8 +188,6 @@ static void keep_source(struct vmsc_mm *mm, const struct remap *remap, const str
 
 	if (!source)
 		return;
-	if ((source->vma.vm_flags & VMSC_VM(LOCKED)) && is_dontunmap_old(mm))
-		source = split_off(mm, source, remap);
 	vm_flags = source->vma.vm_flags;
 	if ((vm_flags & VMSC_VM(LOCKED)) && has_rule(mm, VMSC_RULE_DONTUNMAP_LOCKED_DRIFT))
 		mm->locked_drift += pages_of(source);
@@ -186,7 +205,8 @@ static void keep_source(struct vmsc_mm *mm, const struct remap *remap, const str
 /* move_vma(). Returns: the new address, or what the kernel answers. */
 static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t new_addr)
 {
-	const struct vmsc_node *source = vmsc_tree_find(mm, remap->addr), *copy;
+	struct vmsc_node *source = vmsc_tree_find(mm, remap->addr);
+	const struct vmsc_node *copy;
 	uint64_t end = remap->addr + remap->old_len;
 	bool is_locked;
 
@@ -203,6 +223,9 @@ static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t 
 		return (int64_t)new_addr;
 	vmsc_outcome_hull(remap->out, new_addr, new_addr + remap->new_len);
 	vmsc_outcome_hull(remap->out, remap->addr, end);
+	if ((remap->flags & MREMAP_DONTUNMAP_) && (source->vma.vm_flags & VMSC_VM(LOCKED)) &&
+	    is_dontunmap_old(mm))
+		source = split_off(mm, source, remap);
 	copy = copy_vma(mm, source, remap, new_addr);
 	/* Before the source goes: the copy may have merged with it. */
 	is_locked = copy->vma.vm_flags & VMSC_VM(LOCKED);
