@@ -98,6 +98,15 @@ static struct vmsc_mm *make_model(const struct vmsc_trial *trial)
 	return mm;
 }
 
+/* The huge zero page is an anonymous page of its VMA's. It comes where huge pages are wished for. */
+static bool reads_huge(const struct vmsc_vma *vma, uint64_t addr)
+{
+	uint64_t start = addr & ~(VMSC_PMD_SIZE - 1);
+
+	return (vma->vm_flags & VMSC_VM(HUGEPAGE)) && !vma->file && start >= vma->start &&
+	       start + VMSC_PMD_SIZE <= vma->end;
+}
+
 /* The stack grows before the access is judged; otherwise only an access that worked tells something. */
 static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step)
 {
@@ -113,6 +122,8 @@ static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step)
 			err = vmsc_mm_grow_stack(mm, vma.end, step->addr & ~(VMSC_PAGE_SIZE - 1));
 		return err ? -EFAULT : step->result; /* what it grew to may still not be accessible */
 	}
+	if (!writes && !step->result && reads_huge(&vma, step->addr))
+		err = vmsc_mm_fault(mm, step->addr);
 	/* Where a userfaultfd is to be asked, the anon_vma is there before the question. */
 	allowed = vma.vm_flags & (step->kind == VMSC_STEP_POKE ? VMSC_VM(MAYWRITE) : VMSC_VM(WRITE));
 	if (writes && (!step->result || ((vma.vm_flags & VMSC_VM(UFFD_MISSING)) && allowed)))
