@@ -34,7 +34,7 @@ for topic in "${topics[@]}"; do
 	options=(-timeout=10 -rss_limit_mb=2048 -max_len=8192 -verbosity=0 -print_final_stats=1)
 	[ -f "tests/fuzzers/$topic.dict" ] && options+=(-dict="tests/fuzzers/$topic.dict")
 	if [ "$small" -eq 1 ]; then
-		"build/fuzz/bin/fuzz_$topic" -merge=1 -max_len=512 "$checked_in" "$learned" 2>&1 | tail -n 1
+		"build/fuzz/bin/fuzz_$topic" -merge=1 -use_counters=0 -max_len=2000 "$checked_in" "$learned" 2>&1 | tail -n 1
 		continue
 	fi
 	echo "== $topic, $seconds seconds"
