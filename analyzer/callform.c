@@ -16,13 +16,11 @@
 void vmsc_written_call_of(struct vmsc_written_call *call, const struct vmsc_call_record *record,
 			  const struct vmsc_extra_record *extra)
 {
-	size_t nr_args = record->nr_args < 6 ? record->nr_args : 6;
-
 	memset(call, 0, sizeof(*call));
 	call->record = *record;
-	if (nr_args)
-		memcpy(call->args, vmsc_record_tail(&record->head, sizeof(*record)),
-		       nr_args * sizeof(uint64_t));
+	call->record.head.flags &= (uint16_t)~VMSC_CALL_NO_FILE; /* all arguments are there */
+	call->record.nr_args = 6;
+	vmsc_call_args(record, call->args);
 	call->has_extra = extra;
 	if (extra)
 		call->extra = *extra;

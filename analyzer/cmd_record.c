@@ -72,6 +72,8 @@ static bool take_option(struct vmsc_recording *recording, int option)
 		return choose(&recording->stacks, optarg, "on off", "stacks");
 	case 'f':
 		return choose(&recording->follow, optarg, "on off", "follow");
+	case 't':
+		return choose(&recording->tables, optarg, "on off", "tables");
 	case 'a':
 		if (vmsc_watch_parse(optarg, &recording->snapshot_at))
 			return true;
@@ -95,6 +97,7 @@ int vmsc_record_main(int argc, char **argv)
 		{"capture", required_argument, NULL, 'c'},
 		{"stacks", required_argument, NULL, 's'},
 		{"follow", required_argument, NULL, 'f'},
+		{"tables", required_argument, NULL, 't'},
 		{"snapshot-at", required_argument, NULL, 'a'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},

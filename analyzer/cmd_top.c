@@ -197,6 +197,14 @@ static void watch(struct screen *screen, struct vmsc_live *live)
 		vmsc_symbols_free(answers.symbols);
 }
 
+/* The magic is the last of the header to be written: without it a trace may yet begin. */
+static bool may_begin(const struct vmsc_live *live)
+{
+	static const char none[sizeof(VMSC_TRACE_MAGIC) - 1];
+
+	return live->begun || live->size < VMSC_TRACE_HEADER_SIZE || !memcmp(live->data, none, sizeof(none));
+}
+
 static int top(struct screen *screen, const char *path)
 {
 	struct sigaction action = {.sa_handler = interrupt};
@@ -209,7 +217,7 @@ static int top(struct screen *screen, const char *path)
 	}
 	sigaction(SIGINT, &action, NULL);
 	read_all(&live);
-	if (!live.begun && live.size >= VMSC_TRACE_HEADER_SIZE) {
+	if (!may_begin(&live)) {
 		vmsc_complain("%s: is not a trace: %s", path,
 			      live.trace.problem ? live.trace.problem : "no header");
 		status = VMSC_EXIT_TROUBLE;

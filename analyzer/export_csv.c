@@ -14,9 +14,10 @@
 
 uint64_t vmsc_call_argument(const struct vmsc_call_record *record, unsigned int number)
 {
-	const uint64_t *args = vmsc_record_tail(&record->head, sizeof(*record));
+	uint64_t args[6];
 
-	return number < record->nr_args ? args[number] : 0;
+	vmsc_call_args(record, args);
+	return args[number];
 }
 
 const struct vmsc_failure *vmsc_failure_of(const struct vmsc_history *history, uint64_t seq)

@@ -24,6 +24,7 @@ static const struct vmsc_command commands[] = {
 	 "  --capture=full|libc|plt  which system calls are caught\n"
 	 "  --stacks=on|off      call stacks (default on)\n"
 	 "  --follow=on|off      children too, each with a trace of its own (default on)\n"
+	 "  --tables=on|off      page tables that unmappings free, against VmPTE (default off: it is slow)\n"
 	 "  --snapshot-at=80%    write TRACE.many.txt and .json when there are so many VMAs of "
 	 "max_map_count, and\n"
 	 "                       TRACE.enomem.txt and .json when a call fails with ENOMEM, while CMD runs "

@@ -177,8 +177,8 @@ const struct vmsc_call_record *vmsc_without_apply(uint32_t set, const struct vms
 
 	memset(copy, 0, sizeof(*copy));
 	copy->record = *record;
-	memcpy(copy->args, vmsc_record_tail(&record->head, sizeof(*record)),
-	       (record->nr_args < 6 ? record->nr_args : 6u) * sizeof(uint64_t));
+	copy->record.head.flags &= (uint16_t)~VMSC_CALL_NO_FILE; /* all arguments are there */
+	vmsc_call_args(record, copy->args);
 	kind = kind_of_call(copy);
 	if (kind < VMSC_NR_WITHOUTS && (set & (1u << kind)))
 		return NULL;

@@ -104,6 +104,10 @@ void vmsc_call_write(struct vmsc_captured *call)
 
 	for (record.nr_args = 6; record.nr_args && !call->args[record.nr_args - 1];)
 		record.nr_args--;
+	if (record.nr_args == 5 && (int32_t)call->args[4] == -1 && call->nr == SYS_mmap) {
+		call->flags |= VMSC_CALL_NO_FILE;
+		record.nr_args = 4;
+	}
 	if (has_extra(&call->extra))
 		vmsc_writer_put(VMSC_RECORD_EXTRA, 0, &call->extra, sizeof(call->extra), NULL, 0);
 	if (vmsc_state() != VMSC_STATE_ACTIVE) {

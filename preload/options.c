@@ -106,6 +106,7 @@ void vmsc_options_read(struct vmsc_options *options, char **envp)
 	options->trap_all = choose(envp, "VMASCOPE_TEST_TRAP_ALL", yes_no, 0);
 	options->stacks = choose(envp, "VMASCOPE_STACKS", yes_no, 1);
 	options->follow = choose(envp, "VMASCOPE_FOLLOW", yes_no, 1);
+	options->tables = choose(envp, "VMASCOPE_TABLES", yes_no, 0);
 	options->is_root = is_launched(envp);
 	find_cache(options, envp);
 }

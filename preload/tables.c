@@ -77,7 +77,7 @@ void vmsc_tables_before(const struct vmsc_call *call)
 	bool complete, frees;
 
 	is_pending = false;
-	if (vmsc_rec.options.check == VMSC_CHECK_OFF)
+	if (!vmsc_rec.options.tables)
 		return;
 	vmsc_mm_table_asks(vmsc_replay_mm(vmsc_rec.replay), call, &asks);
 	frees = asks.freed.start < asks.freed.end;

@@ -161,9 +161,10 @@ enum {
 	VMSC_CALL_UNORDERED = 1, /* its place among the others is not certain: the lock was not had in time */
 	VMSC_CALL_VFORK_CHILD = 2, /* made by a vfork child in this address space */
 	VMSC_CALL_OUT_OF_LIBC = 4, /* caught otherwise than at a patched site */
+	VMSC_CALL_NO_FILE = 8, /* the fifth argument was -1: it and the sixth, 0, are left out (mmap without a file) */
 };
 
-/* @nr_args arguments follow, each uint64_t; the ones after them were 0. Calls are numbered from 1 in file order. */
+/* @nr_args arguments follow, each uint64_t: see vmsc_call_args(). Calls are numbered from 1 in file order. */
 struct vmsc_call_record {
 	struct vmsc_record head; /* flags: VMSC_CALL_… */
 	uint16_t nr, nr_args;
@@ -280,6 +281,9 @@ static inline const void *vmsc_record_tail(const struct vmsc_record *record, siz
 {
 	return (const char *)record + fixed;
 }
+
+/* All six arguments: those that were left out at the end were 0. */
+void vmsc_call_args(const struct vmsc_call_record *record, uint64_t args[6]);
 
 static inline size_t vmsc_record_size(size_t fixed, size_t tail)
 {

@@ -11,9 +11,7 @@ void vmsc_call_from_record(struct vmsc_call *call, const struct vmsc_call_record
 	call->nr = record->nr;
 	call->has_result = true;
 	call->result = record->result;
-	if (record->nr_args)
-		memcpy(call->args, vmsc_record_tail(&record->head, sizeof(*record)),
-		       record->nr_args * sizeof(call->args[0]));
+	vmsc_call_args(record, call->args);
 	if (!extra)
 		return;
 	call->file = extra->file;

@@ -65,7 +65,7 @@ class Tables(Case):
 
     def record(self, *command):
         trace = self.path("t.vmt")
-        done = run("record", "-o", trace, "--", *command)
+        done = run("record", "--tables=on", "-o", trace, "--", *command)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout, json.loads(run("report", trace, "--json").stdout)["unmaps"]
 

@@ -66,6 +66,8 @@ def decode(kind, flags, data, at):
     if kind == "CALL":
         nr, nr_args, tid, stack, _, stamp, result = get("HHIIIQq")
         args = struct.unpack_from("<%dQ" % nr_args, data, at + 40)
+        if flags & 8:  # mmap without a file
+            args += (2**64 - 1,)
         return Record(kind, flags, nr=nr, name=NRS.get(nr, str(nr)), tid=tid, stack=stack, stamp=stamp,
                       result=result, args=args)
     if kind == "TOUCH":
