@@ -116,6 +116,8 @@ class Bench:
             self.tests.append([table, "model"])
         self.program("pgtable", [self.build(f"{tests}/test_pgtable.c")])
         self.tests.append(["pgtable", "model"])
+        self.program("told", [self.build(f"{tests}/test_told.c")])
+        self.tests.append(["told"])
         rest = glob.glob(os.path.join(ROOT, "preload", "replay", "*.c")) + glob.glob(os.path.join(ROOT, "preload", "trace", "*.c"))
         rest = [self.build(path) for path in rest]
         replay = [self.build(path) for path in glob.glob(ROOT + "/tests/trace/*replay*.c")]
