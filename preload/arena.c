@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "recorder.h"
 #include "sys.h"
 
 #include "inject.h"
@@ -20,6 +21,22 @@ struct free_chunk {
 static uint64_t base = 0, next_byte = 0, end_byte = 0, pool_next = 0, library_next = 0;
 static struct free_chunk *free_chunks[NR_CLASSES] = { NULL };
 
+/*
+ * A process at max_map_count can map nothing, not even over what is mapped. One page is kept to be given up for the time
+ * of such a call.
+ */
+long vmsc_arena_map(uint64_t at, size_t size, int prot, int flags, int fd, uint64_t offset)
+{
+	const int ballast_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+	long ret = sys_mmap(at, size, prot, flags, fd, offset);
+
+	if (ret != -ENOMEM || sys_munmap(base + VMSC_OWN_BALLAST, VMSC_PAGE_SIZE))
+		return ret;
+	ret = sys_mmap(at, size, prot, flags, fd, offset);
+	sys_mmap(base + VMSC_OWN_BALLAST, VMSC_PAGE_SIZE, PROT_NONE, ballast_flags, -1, 0);
+	return ret;
+}
+
 static int map_more(size_t size)
 {
 	uint64_t length = (size + GROW_BY - 1) / GROW_BY * GROW_BY;
@@ -27,7 +44,7 @@ static int map_more(size_t size)
 
 	if (end_byte + length > base + VMSC_OWN_LIBRARIES)
 		return -ENOMEM;
-	at = sys_mmap(end_byte, length, PROT_READ | PROT_WRITE,
+	at = vmsc_arena_map(end_byte, length, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	if (sys_failed(at))
 		return at;
@@ -53,6 +70,8 @@ int vmsc_arena_start(void)
 		base = 0;
 		return err;
 	}
+	sys_mmap(base + VMSC_OWN_BALLAST, VMSC_PAGE_SIZE, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	pool_next = base + VMSC_OWN_POOL;
 	library_next = base + VMSC_OWN_LIBRARIES;
 	return 0;

@@ -4,6 +4,7 @@
  *
  *   state      pages that a forked child finds zeroed
  *   header     the trace's first page, shared with the file
+ *   ballast    a page that is given up when nothing can be mapped
  *   window     the trace's current block, shared with the file
  *   arena      private memory: the live model, tables, buffers
  *   libraries  the unwinder's
@@ -23,6 +24,7 @@
 #define VMSC_OWN_TRIES 16
 #define VMSC_OWN_STATE 0
 #define VMSC_OWN_HEADER UINT64_C(0x1000000)
+#define VMSC_OWN_BALLAST UINT64_C(0x1800000)
 #define VMSC_OWN_WINDOW UINT64_C(0x2000000)
 #define VMSC_OWN_ARENA UINT64_C(0x10000000)
 #define VMSC_OWN_LIBRARIES UINT64_C(0x800000000)
@@ -36,6 +38,9 @@ uint64_t vmsc_arena_base(void);
 
 /* Does [start, end) lie in our slot? */
 bool vmsc_arena_owns(uint64_t start, uint64_t end);
+
+/* A mapping of ours as by mmap, also where the process has as many as it may. */
+long vmsc_arena_map(uint64_t at, size_t size, int prot, int flags, int fd, uint64_t offset);
 
 /* Memory of @size bytes, not zeroed; NULL when there is none. Freed with the same size. */
 void *vmsc_arena_alloc(size_t size);

@@ -46,7 +46,7 @@ static int grow_file(int fd, uint64_t offset, uint64_t size)
 
 static long map_file(int fd, uint64_t at, size_t size, uint64_t offset)
 {
-	long addr = sys_mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset);
+	long addr = vmsc_arena_map(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset);
 
 	if (!sys_failed(addr))
 		sys_madvise(at, size, MADV_DONTFORK);
