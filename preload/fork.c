@@ -17,6 +17,7 @@
 #include "problem.h"
 #include "snapshot.h"
 #include "start.h"
+#include "spare.h"
 #include "sys.h"
 #include "trap.h"
 #include "writer.h"
@@ -43,8 +44,10 @@ long vmsc_fork(uint32_t nr, const uint64_t args[6])
 
 	if (vmsc_state() != VMSC_STATE_ACTIVE) {
 		ret = vmsc_call_raw(nr, args);
-		if (!ret)
+		if (!ret) {
 			vmsc_trap_child();
+			vmsc_spare_child();
+		}
 		return ret;
 	}
 	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
@@ -142,6 +145,7 @@ void vmsc_fork_child(void)
 	struct vmsc_replay *parents = vmsc_rec.model_busy ? NULL : vmsc_rec.replay;
 
 	vmsc_trap_child();
+	vmsc_spare_child();
 	if (!vmsc_rec.options.follow) {
 		vmsc_set_state(VMSC_STATE_OFF);
 		return;

@@ -19,6 +19,7 @@
 #include "fork.h"
 #include "gate.h"
 #include "sigsys.h"
+#include "spare.h"
 #include "stack.h"
 #include "sys.h"
 #include "trap.h"
@@ -300,13 +301,59 @@ static long loader_call(uint32_t nr, uint64_t args[6])
 	return vmsc_call_raw(nr, args);
 }
 
+struct entering {
+	uint32_t nr;
+	const uint64_t *args;
+	uint64_t at;
+	long ret;
+};
+
+static void enter_on_spare(void *data)
+{
+	struct entering *entering = data;
+
+	entering->ret = enter(entering->nr, entering->args, entering->at);
+}
+
+/* What needs much stack, and none of what a handler could see. */
+static bool may_use_spare(uint32_t nr)
+{
+	switch (vmsc_captured[nr]) {
+	case KIND_VM:
+	case KIND_RANGE:
+	case KIND_PRCTL:
+	case KIND_ARCH_PRCTL:
+	case KIND_IOCTL:
+	case KIND_LIMIT:
+	case KIND_FORK:
+	case KIND_EXIT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static long enter_with_room(uint32_t nr, const uint64_t args[6], uint64_t at)
+{
+	const uint64_t all = ~UINT64_C(0) ^ UINT64_C(1) << (SIGSYS - 1);
+	struct entering entering = { nr, args, at, 0 };
+	uint64_t before = 0;
+
+	if (!may_use_spare(nr) || !vmsc_spare_is_wanted(at))
+		return enter(nr, args, at);
+	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&all, (uintptr_t)&before, sizeof(all), 0, 0);
+	vmsc_spare_run(enter_on_spare, &entering);
+	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&before, 0, sizeof(before), 0, 0);
+	return entering.ret;
+}
+
 static long pass_or_enter(uint32_t nr, const uint64_t args[6], uint64_t at)
 {
 	if (vmsc_captured[nr] == KIND_EXEC && vmsc_finish_is_foreign())
 		return exec(nr, args);
 	if (vmsc_state() == VMSC_STATE_OFF || is_passed(nr, args))
 		return vmsc_call_raw(nr, args);
-	return enter(nr, args, at);
+	return enter_with_room(nr, args, at);
 }
 
 long vmsc_gate(struct vmsc_regs *regs)
@@ -362,19 +409,24 @@ bool vmsc_gate_wants(uint32_t nr, const uint64_t args[6])
 	return vmsc_state() != VMSC_STATE_OFF && !is_passed(nr, args);
 }
 
-/* What ends the program, or is inherited by its next image, needs the mask that the program has. */
+/* What may end the program by a signal, or is inherited by its next image, needs the mask that the program has. */
 static bool needs_mask(uint32_t nr)
 {
-	return vmsc_captured[nr] == KIND_EXEC || vmsc_captured[nr] == KIND_EXIT || vmsc_captured[nr] == KIND_KILL;
+	return vmsc_captured[nr] == KIND_EXEC || vmsc_captured[nr] == KIND_KILL;
 }
 
 long vmsc_gate_trap(uint32_t nr, const uint64_t args[6], uint64_t frame, const void *mask)
 {
+	struct entering entering = { nr, args, frame, 0 };
 	uint64_t before = 0;
 	long ret;
 
 	if (vmsc_captured[nr] == KIND_SIGNAL)
 		return signal_call(nr, args);
+	if (!needs_mask(nr) && may_use_spare(nr)) {
+		vmsc_spare_run(enter_on_spare, &entering);
+		return entering.ret;
+	}
 	if (!needs_mask(nr))
 		return pass_or_enter(nr, args, frame);
 	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)mask, (uintptr_t)&before, sizeof(before), 0, 0);

@@ -22,6 +22,7 @@
 #include "recorder.h"
 #include "report.h"
 #include "snapshot.h"
+#include "spare.h"
 #include "stack.h"
 #include "start.h"
 #include "sys.h"
@@ -184,6 +185,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		vmsc_options_forget(envp, library);
 	if (start_recorder())
 		return;
+	vmsc_spare_start((uintptr_t)envp);
 	start_capture();
 	start_stacks(argc, argv, envp);
 	if (vmsc_start_trace()) {

@@ -110,23 +110,26 @@ static int keep_next(void *ctx, const struct vmsc_seen_record *seen, const char 
 	return 0;
 }
 
-int vmsc_look_vma(uint64_t addr, struct vmsc_seen_record *seen)
+int vmsc_look_quick(uint64_t addr, struct vmsc_seen_record *seen)
 {
 	struct vma_query query = { .size = sizeof(query), .query_flags = QUERY_COVERING_OR_NEXT, .query_addr = addr };
-	struct next_vma next = { addr, seen, false };
-	int fd = vmsc_fd_own(VMSC_OWN_FD_MAPS);
-	long err;
+	long err = sys_ioctl(vmsc_fd_peek_own(VMSC_OWN_FD_MAPS), QUERY_VMA, &query);
 
-	if (!no_query) {
-		err = sys_ioctl(fd, QUERY_VMA, &query);
-		if (!err) {
-			take_query(seen, &query);
-			return 0;
-		}
-		if (err == -ENOENT)
-			return err;
-		no_query = err == -ENOTTY;
-	}
+	if (!err)
+		take_query(seen, &query);
+	return err;
+}
+
+int vmsc_look_vma(uint64_t addr, struct vmsc_seen_record *seen)
+{
+	struct next_vma next = { addr, seen, false };
+	int err = -ENOTTY;
+
+	if (!no_query && vmsc_fd_own(VMSC_OWN_FD_MAPS) >= 0)
+		err = vmsc_look_quick(addr, seen);
+	if (!err || err == -ENOENT)
+		return err;
+	no_query = no_query || err == -ENOTTY;
 	err = vmsc_look_all(false, keep_next, &next);
 	return err ? err : next.found ? 0 : -ENOENT;
 }

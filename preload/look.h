@@ -10,6 +10,9 @@ typedef int (*vmsc_look_emit)(void *ctx, const struct vmsc_seen_record *seen, co
 /* The VMA that contains or follows @addr, without name and flags: 0, -ENOENT: none, -errno. */
 int vmsc_look_vma(uint64_t addr, struct vmsc_seen_record *seen);
 
+/* The same, without the lock: only where the kernel answers at once. */
+int vmsc_look_quick(uint64_t addr, struct vmsc_seen_record *seen);
+
 /* Is there an anonymous page in [start, end)? Then *addr is where. */
 bool vmsc_look_anon(uint64_t start, uint64_t end, uint64_t *addr);
 

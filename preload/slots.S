@@ -282,6 +282,27 @@ sys6:
 	notrack jmp *vmsc_way(%rip)
 	.cfi_endproc
 
+	/* void vmsc_spare_switch(run, data, top): unwinders find the way back by rbp. */
+	.balign 64
+	.globl vmsc_spare_switch
+	.hidden vmsc_spare_switch
+vmsc_spare_switch:
+	.cfi_startproc
+	push %rbp
+	.cfi_def_cfa_offset 16
+	.cfi_offset rbp, -16
+	mov %rsp, %rbp
+	.cfi_def_cfa_register rbp
+	mov %rdx, %rsp
+	mov %rdi, %rax
+	mov %rsi, %rdi
+	call *%rax
+	mov %rbp, %rsp
+	pop %rbp
+	.cfi_def_cfa rsp, 8
+	ret
+	.cfi_endproc
+
 	/* long vmsc_door_spawn(stack_top, entry, arg): the child's stack begins with where the door returns to. */
 	.globl vmsc_door_spawn
 	.hidden vmsc_door_spawn

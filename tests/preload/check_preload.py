@@ -403,7 +403,7 @@ def case_raw_children():
 
 
 def case_sigsys():
-    for how in "action", "mask", "waits", "jumps", "restorer", "context", "storm":
+    for how in "action", "mask", "waits", "jumps", "restorer", "context", "context_libc", "storm":
         run = Run("victim_sigsys", how, VMASCOPE_CAPTURE="full")
         need(run.status == 0, "%s: line %d" % (how, run.status - 1))
         check_reports(run, "full")

@@ -205,33 +205,48 @@ static void restorer(void)
 	MUST(ran == 20 && !change_memory(raw6, BASE));
 }
 
-static char small[16384] __attribute__((aligned(64)));
+/* What lies below the small stacks must stay as it is. */
+static struct {
+	char below[65536];
+	char stack[8192];
+} small __attribute__((aligned(4096)));
 
-static void in_context(void)
+static long by_libc(long nr, long a, long b, long c, long d, long e, long f)
+{
+	long ret = syscall(nr, a, b, c, d, e, f);
+
+	return ret == -1 ? -errno : ret;
+}
+
+static void in_context(int libc)
 {
 	for (int i = 0; i < 10; i++)
-		MUST(!change_memory(raw6, BASE + i * 0x100000l));
+		MUST(!change_memory(libc ? by_libc : raw6, BASE + i * 0x100000l + libc * 0x10000000l));
 	ran++;
 }
 
-/* Everything on a stack of 16 KiB. */
-static void context(void)
+/* Everything on a stack of @size bytes. */
+static void context(size_t size, int libc)
 {
 	static ucontext_t caller, callee;
 
+	memset(small.below, 0x5a, sizeof(small.below));
+	by_libc(SYS_getppid, 0, 0, 0, 0, 0, 0); /* the loader needs more stack to find it than we do */
 	getcontext(&callee);
-	callee.uc_stack.ss_sp = small;
-	callee.uc_stack.ss_size = sizeof(small);
+	callee.uc_stack.ss_sp = small.stack;
+	callee.uc_stack.ss_size = size;
 	callee.uc_link = &caller;
-	makecontext(&callee, in_context, 0);
+	makecontext(&callee, (void (*)(void))in_context, 1, libc);
 	MUST(!swapcontext(&caller, &callee) && ran == 1);
+	for (size_t i = 0; i < sizeof(small.below); i++)
+		MUST(small.below[i] == 0x5a);
 }
 
 /* A handler on a small stack of its own makes calls while a storm of signals goes on. */
 static void storm(void)
 {
 	const struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
-	stack_t stack = {.ss_sp = small, .ss_size = sizeof(small)};
+	stack_t stack = {.ss_sp = small.stack, .ss_size = sizeof(small.stack)};
 
 	MUST(!sigaltstack(&stack, NULL));
 	handle(SIGALRM, count, SA_ONSTACK | SA_RESTART, 0);
@@ -281,7 +296,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(how, "restorer"))
 		restorer();
 	else if (!strcmp(how, "context"))
-		context();
+		context(sizeof(small.stack), 0);
+	else if (!strcmp(how, "context_libc"))
+		context(4096, 1);
 	else if (!strcmp(how, "storm"))
 		storm();
 	else if (!strcmp(how, "inherit"))
