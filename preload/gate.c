@@ -180,10 +180,13 @@ static long restrict_calls(uint32_t nr, const uint64_t args[6])
 	bool narrows = nr == SYS_prctl ? args[1] != 0
 				       : args[0] == SECCOMP_SET_MODE_STRICT || args[0] == SECCOMP_SET_MODE_FILTER;
 
-	if (narrows) {
-		vmsc_finish_stop(nr == SYS_prctl && args[0] == SET_DISPATCH
-					 ? "the program traps its own system calls (Syscall User Dispatch)"
-					 : "the program restricts its own system calls (seccomp)");
+	if (!narrows)
+		return vmsc_call_raw(nr, args);
+	if (nr == SYS_prctl && args[0] == SET_DISPATCH) {
+		vmsc_finish_stop("the program traps its own system calls (Syscall User Dispatch)");
+		vmsc_trap_yield();
+	} else {
+		vmsc_finish_stop("the program restricts its own system calls (seccomp)");
 		vmsc_trap_end();
 	}
 	return vmsc_call_raw(nr, args);

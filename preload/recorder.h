@@ -70,6 +70,7 @@ struct vmsc_recorder {
 	uint32_t selftest; /* calls seen by the start-up test, which are not made */
 	bool testing;
 	bool trapping; /* SIGSYS is ours: capture in full */
+	bool yielded; /* some thread's traps are the program's own */
 	bool shares_thread_data; /* there are threads that have another's: thread ids can't be kept in them */
 	bool loading; /* the unwinder: its mappings go to our slot */
 	bool is_child; /* forked from a traced process */

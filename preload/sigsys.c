@@ -271,7 +271,9 @@ void vmsc_sigsys_deliver(int signal, siginfo_t *info, ucontext_t *context)
 	}
 	if (action.flags & SA_RESETHAND)
 		programs.handler = DEFAULT;
-	change_mask(SIG_SETMASK, (mask | action.mask) & ~SIGSYS_BIT);
+	/* a call would trap again where the program's own dispatch is on */
+	if (!vmsc_self.dispatches)
+		change_mask(SIG_SETMASK, (mask | action.mask) & ~SIGSYS_BIT);
 	((void (*)(int, siginfo_t *, void *))(uintptr_t)action.handler)(signal, info, context);
 }
 

@@ -211,7 +211,7 @@ static void handle(int signal, siginfo_t *info, void *data)
 				       regs[REG_R9],
 			       }};
 
-	if (info->si_code != USER_DISPATCH) {
+	if (info->si_code != USER_DISPATCH || (vmsc_rec.yielded && vmsc_self.dispatches)) {
 		vmsc_sigsys_deliver(signal, info, context);
 		return;
 	}
@@ -269,4 +269,12 @@ void vmsc_trap_end(void)
 {
 	if (vmsc_dispatch.on)
 		vmsc_door_disarm();
+}
+
+void vmsc_trap_yield(void)
+{
+	vmsc_trap_end();
+	vmsc_dispatch.on = 0;
+	vmsc_self.dispatches = 1;
+	vmsc_rec.yielded = true;
 }

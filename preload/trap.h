@@ -15,7 +15,10 @@ void vmsc_trap_begin(void);
 /* In a forked child, for whom the kernel has switched the traps off. */
 void vmsc_trap_child(void);
 
-/* For good, in this thread: the program is about to restrict or to trap its own calls. */
+/* For good, in this thread: the program is about to restrict its calls. */
 void vmsc_trap_end(void);
+
+/* The same; and from now on this thread's traps are the program's own, and no new thread gets ours. */
+void vmsc_trap_yield(void);
 
 #endif

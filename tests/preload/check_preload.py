@@ -402,6 +402,18 @@ def case_raw_children():
         check_reports(run, "full", nr)
 
 
+def case_restrict():
+    """The program runs as it must, and the report says what was not seen."""
+    for how, verdict, why in (("seccomp", "incomplete", "seccomp"), ("dispatch", "incomplete", "Syscall User Dispatch"),
+                              ("old", "match", "int $0x80"), ("tls", "differ", "thread data")):
+        run = Run("victim_restrict", how, VMASCOPE_CAPTURE="full")
+        need(run.status == 0, "%s: status %d" % (how, run.status))
+        trace, told = run.only(), report(run, run.files[0])
+        need(told["verdict"] == verdict, "%s: verdict %s" % (how, told["verdict"]))
+        said = trace.strings("problem") + [e.why for e in trace.of("END") if e.why]
+        need(any(why in text for text in said), "%s: said %s" % (how, said))
+
+
 def case_sigsys():
     for how in "action", "mask", "waits", "jumps", "restorer", "context", "context_libc", "storm":
         run = Run("victim_sigsys", how, VMASCOPE_CAPTURE="full")
