@@ -4,15 +4,18 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <string.h>
 #include <time.h>
 
 #include "sys.h"
+#include "text.h"
 
 #include "inject.h"
 
 #define SPINS 200
 #define WAITS 50
 #define WAIT_NS 2000000
+#define TURNS_TO_RUN 300 /* times WAITS * WAIT_NS: how long an owner may wait for a processor */
 
 static bool take(struct vmsc_shared *shared, uint32_t tid, uint32_t *owner)
 {
@@ -23,10 +26,27 @@ static bool take(struct vmsc_shared *shared, uint32_t tid, uint32_t *owner)
 	return true;
 }
 
+/* Has the owner only been robbed of its processor? Then it will go on; in the kernel it may be blocked for good. */
+static bool is_runnable(uint32_t tid)
+{
+	char path[48], stat[64];
+	struct vmsc_text text = vmsc_text_in(path, sizeof(path));
+	const char *state;
+
+	vmsc_text_put(&text, "/proc/self/task/");
+	vmsc_text_number(&text, tid);
+	vmsc_text_put(&text, "/stat");
+	if (text.cut || vmsc_sys_slurp(path, stat, sizeof(stat)) <= 0)
+		return false;
+	state = strrchr(stat, ')');
+	return state && state[1] == ' ' && state[2] == 'R';
+}
+
 static bool wait_for(struct vmsc_shared *shared, uint32_t tid)
 {
 	const struct timespec patience = { 0, WAIT_NS };
 	uint32_t owner, turns = shared->turns;
+	int again = 0;
 
 	for (int timeouts = 0; timeouts < WAITS;) {
 		if (take(shared, tid, &owner))
@@ -38,6 +58,8 @@ static bool wait_for(struct vmsc_shared *shared, uint32_t tid)
 		if (sys6(SYS_futex, (uintptr_t)&shared->lock, FUTEX_WAIT_PRIVATE, owner, (uintptr_t)&patience, 0,
 			 0) == -ETIMEDOUT)
 			timeouts++;
+		if (timeouts == WAITS && again++ < TURNS_TO_RUN && is_runnable(owner))
+			timeouts = 0;
 	}
 	/* A thread that was cancelled or killed in our midst never gives it back. */
 	owner = __atomic_load_n(&shared->lock, __ATOMIC_RELAXED);

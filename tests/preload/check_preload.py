@@ -4,6 +4,7 @@
 
 Exit status: 0 right, 1 wrong (said on stderr), 77 can't be tried here."""
 import atexit
+import ctypes
 import glob
 import json
 import os
@@ -33,6 +34,7 @@ class Run:
         atexit.register(shutil.rmtree, self.folder, True)
         trace = variables.pop("trace", "%e.%p.vmt")
         session = variables.pop("session", "")
+        preexec = variables.pop("preexec", None)
         if session:
             variables["VMASCOPE_SESSION"] = self.folder + "/" + session
             with open(variables["VMASCOPE_SESSION"], "w", encoding="utf-8"):
@@ -42,7 +44,7 @@ class Run:
         if "/" not in command[0]:
             command = (os.path.join(VICTIMS, command[0]),) + command[1:]
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=100, check=False)
+                              timeout=100, check=False, preexec_fn=preexec)
         self.status, self.out, self.err = done.returncode, done.stdout.decode(), done.stderr.decode()
         if self.status == 77:
             sys.exit(77)
@@ -400,6 +402,58 @@ def case_raw_children():
         run = Run("victim_rawchild", how, VMASCOPE_CAPTURE="full")
         need(run.status == 0, "%s: status %d" % (how, run.status))
         check_reports(run, "full", nr)
+
+
+def case_cancel():
+    for mode in "libc", "full":
+        run = Run("victim_cancel", VMASCOPE_CAPTURE=mode)
+        need(run.status == 0, "%s: status %d" % (mode, run.status))
+        check_reports(run, mode)
+
+
+class Vma:
+    def __init__(self, line):
+        fields = line.split(None, 5)
+        self.start, self.end = (int(word, 16) for word in fields[0].split("-"))
+        self.what = fields[1:2] + fields[5:]
+
+    def __repr__(self):
+        return "%#x-%#x %s" % (self.start, self.end, self.what)
+
+
+def case_layout():
+    """Without address randomisation the program's mappings lie, and merge, as they would without us: docs/internals.md."""
+    victim = os.path.join(VICTIMS, "victim_layout")
+    no_randomize = ctypes.CDLL(None).personality
+    native = subprocess.run([victim], preexec_fn=lambda: no_randomize(0x40000), capture_output=True, check=True)
+    native = [Vma(line) for line in native.stdout.decode().splitlines()]
+    for mode in "libc", "full":
+        run = Run("victim_layout", VMASCOPE_CAPTURE=mode, preexec=lambda: no_randomize(0x40000))
+        own = [(r.start, r.end) for r in run.only().of("OWN")]
+        traced = [Vma(line) for line in run.out.splitlines()]
+        theirs = [v for v in traced if not any(start <= v.start < end for start, end in own)]
+        compare_layouts(native, theirs)
+
+
+def compare_layouts(native, traced):
+    """Up to libc's data all is the same, but for one distance and the length of the heap; above it lies our library."""
+    def split(vmas):
+        heap = [v for v in vmas if v.what[1:] == ["[heap]"]]
+        libc = [index for index, v in enumerate(vmas) if v.what[1:] and v.what[1].endswith("libc.so.6")]
+        below = vmas[:libc[-1] + 1]
+        return heap[0], below, vmas[libc[0]].start
+
+    heap, below, base = split(native)
+    other_heap, other_below, other_base = split(traced)
+    need(other_heap.start == heap.start and 0 <= other_heap.end - heap.end <= 16384, "%s %s" % (heap, other_heap))
+    need(len(below) == len(other_below), "%s\n%s" % (below, other_below))
+    for one, other in zip(below, other_below):
+        shift = base - other_base if one.start > heap.end else 0
+        need(one.what == other.what, "%s %s" % (one, other))
+        if one.start % (1 << 26) == 0 or one.end % (1 << 26) == 0:
+            shift = 0  # malloc's arenas go by 64 MiB
+        if one is not heap:
+            need((one.start, one.end) == (other.start + shift, other.end + shift), "%s %s" % (one, other))
 
 
 def case_restrict():
