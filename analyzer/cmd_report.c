@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "output.h"
+#include "page.h"
 #include "recording.h"
 #include "report.h"
 #include "say.h"
@@ -35,6 +38,24 @@ static void read_family(struct family *family, char **paths, size_t nr)
 		if (vmsc_input_complain_if_damaged(input))
 			family->status = VMSC_EXIT_TROUBLE;
 	}
+}
+
+static bool write_page(struct family *family, const char *path)
+{
+	FILE *out = family->nr == 1 ? vmsc_output_open(path) : NULL;
+
+	if (family->nr != 1)
+		return false;
+	if (!out) {
+		vmsc_complain("%s: can't write: %s", path, strerror(errno));
+		return false;
+	}
+	vmsc_page_write(&family->reports[0], &family->inputs[0], out);
+	if (ferror(out) | fclose(out)) {
+		vmsc_complain("%s: can't write: %s", path, strerror(errno));
+		return false;
+	}
+	return true;
 }
 
 static void free_family(struct family *family)
@@ -88,12 +109,13 @@ int vmsc_report_main(int argc, char **argv)
 	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
 						{"summary", no_argument, NULL, 's'},
 						{"label", required_argument, NULL, 'l'},
+						{"html", required_argument, NULL, 'H'},
 						VMSC_SYMBOL_OPTIONS,
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
 	struct family family = {.status = VMSC_EXIT_GOOD};
 	bool json = false, summary = false;
-	const char *label = NULL;
+	const char *label = NULL, *page = NULL;
 	int option;
 
 	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
@@ -105,6 +127,8 @@ int vmsc_report_main(int argc, char **argv)
 			summary = true;
 		else if (option == 'l')
 			label = optarg;
+		else if (option == 'H')
+			page = optarg;
 		else if (!vmsc_take_symbol_option(option))
 			json = true;
 	}
@@ -112,8 +136,13 @@ int vmsc_report_main(int argc, char **argv)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs a trace");
 	if (summary)
 		return vmsc_summarize(argv + optind, (size_t)(argc - optind), label);
+	if (page && (json || argc - optind != 1))
+		return vmsc_usage(VMSC_EXIT_TROUBLE, "--html goes with one trace and without --json");
 	read_family(&family, argv + optind, (size_t)(argc - optind));
-	if (json)
+	if (page) {
+		if (!write_page(&family, page))
+			family.status = VMSC_EXIT_TROUBLE;
+	} else if (json)
 		write_json(&family, argc - optind > 1);
 	else
 		write_text(&family);

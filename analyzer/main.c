@@ -37,7 +37,9 @@ static const struct vmsc_command commands[] = {
 	 "TRACE may be a trace or JSON Lines; - is stdin.\n"
 	 "Exit status: 0 all match, 1 something differs, 2 not a readable trace.\n",
 	 vmsc_check_main},
-	{"report", "TRACE… [--json|--summary [--label=TEXT]]", "what a person wants to know of a trace, biggest cost first",
+	{"report", "TRACE… [--json|--html=FILE|--summary [--label=TEXT]]",
+	 "what a person wants to know of a trace, biggest cost first",
+	 "  --html=FILE          one page with pictures, for a browser; needs no network\n"
 	 "  --json               the report as JSON; of several traces as one object\n"
 	 "  --summary            what `vmascope merge` takes: one line of JSON for each trace\n"
 	 "  --label=TEXT         with --summary: where the trace comes from, such as a host's name\n" SYMBOL_HELP,
@@ -85,13 +87,16 @@ static const struct vmsc_command commands[] = {
 	 "them\n"
 	 "  -o FILE              write there instead of stdout\n" SYMBOL_HELP,
 	 vmsc_export_main},
-	{"conform", "CALLS.jsonl… [--rules=NAMES]", "make calls for real and compare the kernel with the model",
+	{"conform", "CALLS.jsonl… [--rules=NAMES]",
+	 "make calls for real and compare the kernel with the model",
 	 "  --rules=NAMES        the model's rules, blanks between (default: as found by experiment)\n"
-	 "CALLS is as `export --format=jsonl` writes it, or a file of cases as in tests/vectors; - is stdin.\n"
+	 "CALLS is as `export --format=jsonl` writes it, or a file of cases as in tests/vectors; - is "
+	 "stdin.\n"
 	 "The calls are made in a process of their own, and compared after each: result, VMAs, flags.\n"
 	 "Exit status: 0 the same, 1 something differs (the first such call is named), 2 can't be done.\n",
 	 vmsc_conform_main},
-	{"fuzz", "[--seed N] [--calls N] [--shrink] [-o PREFIX]", "random calls, by the kernel and on the model",
+	{"fuzz", "[--seed N] [--calls N] [--shrink] [-o PREFIX]",
+	 "random calls, by the kernel and on the model",
 	 "  --seed N             the first sequence (default 1)\n"
 	 "  --calls N            so many in all (default 10000)\n"
 	 "  --shrink             leave out all calls that a difference does not need\n"

@@ -336,7 +336,7 @@ static void write_apart_line(const struct vmsc_answers *answers, FILE *out)
 	free(site);
 }
 
-static void write_answer(const struct vmsc_report *report, FILE *out)
+void vmsc_report_write_answer(const struct vmsc_report *report, FILE *out)
 {
 	const struct vmsc_answers *answers = &report->answers;
 
@@ -594,7 +594,7 @@ void vmsc_report_write_text(const struct vmsc_report *report, FILE *out)
 	const struct vmsc_answers *answers = &report->answers;
 
 	write_head(analysis, report->path, out);
-	write_answer(report, out);
+	vmsc_report_write_answer(report, out);
 	write_verdict(analysis, out);
 	vmsc_report_write_differences(analysis, out, TOP);
 	if (report->has_peak)
