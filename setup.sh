@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 packages=(build-essential cmake ninja-build pkg-config libunwind-dev libjansson-dev uthash-dev libdw-dev libsqlite3-dev python3
-	git perl nodejs redis-server redis-tools qemu-system-x86 busybox-static cpio)
+	git perl nodejs redis-server redis-tools qemu-system-x86 busybox-static cpio groff-base)
 
 as_root()
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "progress.h"
 #include "say.h"
 #include "story.h"
 #include "table.h"
@@ -245,12 +246,16 @@ void vmsc_analysis_take(struct vmsc_analysis *analysis, const struct vmsc_record
 static void walk(struct vmsc_analysis *analysis, struct vmsc_input *input)
 {
 	const struct vmsc_record *record;
+	struct vmsc_progress progress;
 
+	vmsc_progress_begin(&progress);
 	while ((record = vmsc_trace_next(&input->trace))) {
 		if (record->type == VMSC_RECORD_CALL && analysis->nr_calls == analysis->stop_after)
 			break;
 		vmsc_analysis_take(analysis, record);
+		vmsc_progress_step(&progress, input->trace.offset, input->size);
 	}
+	vmsc_progress_end(&progress);
 	gather_vmas(analysis);
 	vmsc_replay_finish(analysis->replay, vmsc_analysis_ended(analysis));
 	analysis->truncated = input->trace.truncated || !analysis->end;

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import resource
 import subprocess
 
 from support import VMASCOPE, Case, main, run, schema, validate
@@ -15,19 +14,17 @@ MAX_MAP_COUNT = int(open("/proc/sys/vm/max_map_count").read())
 
 class Situation(Case):
     def record(self, *args, limits=(), user=None):
-        """The trace of a situation, run with @limits as a pair (resource, bytes) each."""
-        def lower():
-            for what, size in limits:
-                resource.setrlimit(what, (size, size))
-
+        """The trace of a situation, run with @limits in the words of prlimit(1), which the command itself is not to have."""
         os.chmod(self.folder.name, 0o777)
         trace = self.path(args[0] + ".vmt")
-        done = subprocess.run([VMASCOPE, "record", "-o", trace, "--", SITUATIONS, *args], cwd=self.folder.name,
-                              preexec_fn=lower, user=user, capture_output=True, timeout=120)
+        pattern = self.path("%e.vmt") if limits else trace
+        command = ["prlimit", *limits, SITUATIONS] if limits else [SITUATIONS]
+        done = subprocess.run([VMASCOPE, "record", "-o", pattern, "--", *command, *args], cwd=self.folder.name,
+                              user=user, capture_output=True, timeout=120)
         if done.returncode == 77:
             self.skipTest("not on this kernel")
         self.assertEqual(done.returncode, 0, done.stderr)
-        return trace
+        return self.path("situations.vmt") if limits else trace
 
     def report(self, *args, **kwargs):
         """The first ten lines, and the whole as an object."""
@@ -119,25 +116,25 @@ class Refused(Situation):
         return text, mine[0]
 
     def test_address_space_limit(self):
-        text, one = self.refused("over_as", "RLIMIT_AS", "ENOMEM", limits=[(resource.RLIMIT_AS, 1024 * MIB)])
+        text, one = self.refused("over_as", "RLIMIT_AS", "ENOMEM", limits=["--as=%d" % (1024 * MIB)])
         self.has(text, "RLIMIT_AS: ", "used of 1 GiB, 2 GiB more wanted")
         self.assertEqual((one["limit"], one["wanted"]), (1024 * MIB, 2048 * MIB))
 
     def test_data_limit(self):
-        text, _ = self.refused("over_data", "RLIMIT_DATA", "ENOMEM", limits=[(resource.RLIMIT_DATA, 64 * MIB)])
+        text, _ = self.refused("over_data", "RLIMIT_DATA", "ENOMEM", limits=["--data=%d" % (64 * MIB)])
         self.has(text, "RLIMIT_DATA: ", "used of 64 MiB, 128 MiB more wanted")
 
     def test_locked_limit(self):
         user = 65534 if os.geteuid() == 0 else None
-        text, _ = self.refused("over_memlock", "RLIMIT_MEMLOCK", "ENOMEM", limits=[(resource.RLIMIT_MEMLOCK, MIB)],
+        text, _ = self.refused("over_memlock", "RLIMIT_MEMLOCK", "ENOMEM", limits=["--memlock=%d" % MIB],
                                user=user)
         self.has(text, "RLIMIT_MEMLOCK: 0 B used of 1 MiB, 2 MiB more wanted")
 
     def test_heap_limit(self):
-        self.refused("over_heap", "RLIMIT_DATA", None, limits=[(resource.RLIMIT_DATA, 48 * MIB)])
+        self.refused("over_heap", "RLIMIT_DATA", None, limits=["--data=%d" % (48 * MIB)])
 
     def test_both_limits(self):
-        limits = [(resource.RLIMIT_AS, 128 * MIB), (resource.RLIMIT_DATA, 64 * MIB)]
+        limits = ["--as=%d" % (128 * MIB), "--data=%d" % (64 * MIB)]
         _, found = self.report("over_data", limits=limits)
         one, = [one for one in found["failures"] if "situations" in (one["site"]["caller"] or "")]
         self.assertEqual((one["cause"], one["also"]), ("RLIMIT_AS", ["RLIMIT_DATA"]))
