@@ -227,6 +227,7 @@ static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t 
 	    is_dontunmap_old(mm))
 		source = split_off(mm, source, remap);
 	copy = copy_vma(mm, source, remap, new_addr);
+	vmsc_pgtable_move(mm, remap->addr, new_addr, remap->old_len);
 	/* Before the source goes: the copy may have merged with it. */
 	is_locked = copy->vma.vm_flags & VMSC_VM(LOCKED);
 	if (remap->flags & MREMAP_DONTUNMAP_)

@@ -298,6 +298,75 @@ void vmsc_pgtable_free(struct vmsc_mm *mm, const struct vmsc_range tables[VMSC_N
 		mm->tables.nr[level] -= freed[level];
 }
 
+/* get_extent(): up to the next edge of a table of @size, at the old or at the new place. */
+static uint64_t extent_of(uint64_t from, uint64_t end, uint64_t to, uint64_t size)
+{
+	uint64_t extent = size - (from & (size - 1)), at_target = size - (to & (size - 1));
+
+	if (extent > end - from)
+		extent = end - from;
+	return extent < at_target ? extent : at_target;
+}
+
+/* A whole PMD table changes its place, if there is none at the new one. */
+static bool move_pmd(struct vmsc_pmd_table **pmd, struct vmsc_mm *mm, uint64_t to)
+{
+	struct vmsc_pud_table *pud = make_pud(mm, to);
+	struct vmsc_pmd_table **target = pud ? &pud->pmd[to / VMSC_PUD_SIZE % TABLES_PER_TABLE] : NULL;
+
+	if (!target || *target)
+		return false;
+	*target = *pmd;
+	*pmd = NULL;
+	return true;
+}
+
+/* The entries of one PTE table, or the table itself. Returns: false when out of memory. */
+static bool move_pte(struct vmsc_mm *mm, struct vmsc_pmd_table *pmd, uint64_t from, uint64_t to, bool whole)
+{
+	unsigned int at = from / VMSC_PMD_SIZE % TABLES_PER_TABLE,
+		     new_at = to / VMSC_PMD_SIZE % TABLES_PER_TABLE;
+	struct vmsc_pmd_table *target;
+	uint64_t bit = UINT64_C(1) << (new_at % 64);
+
+	if (!((pmd->pte[at / 64] >> (at % 64)) & 1))
+		return true;
+	target = make_pmd(mm, to);
+	if (!target)
+		return false;
+	if (target->pte[new_at / 64] & bit)
+		return true;
+	target->pte[new_at / 64] |= bit;
+	if (whole)
+		pmd->pte[at / 64] &= ~(UINT64_C(1) << (at % 64));
+	else
+		mm->tables.nr[VMSC_TABLE_PTE]++;
+	return true;
+}
+
+/*
+ * move_page_tables(): where a whole table's range moves and the new place has none, the table goes along;
+ * else the new place gets one of its own. Out of memory, what is known of the rest is given up.
+ */
+void vmsc_pgtable_move(struct vmsc_mm *mm, uint64_t from, uint64_t to, uint64_t length)
+{
+	uint64_t end = from + length, extent;
+
+	for (; from < end; from += extent, to += extent) {
+		struct vmsc_pud_table *pud = find_pud(mm, from);
+		struct vmsc_pmd_table **pmd = pud ? &pud->pmd[from / VMSC_PUD_SIZE % TABLES_PER_TABLE] : NULL;
+
+		extent = extent_of(from, end, to, VMSC_PUD_SIZE);
+		if (!pmd || !*pmd || (extent == VMSC_PUD_SIZE && move_pmd(pmd, mm, to)))
+			continue;
+		extent = extent_of(from, end, to, VMSC_PMD_SIZE);
+		if (!make_pud(mm, to) || !move_pte(mm, *pmd, from, to, extent == VMSC_PMD_SIZE)) {
+			vmsc_pgtable_forget(mm);
+			return;
+		}
+	}
+}
+
 /* Nothing is known any more: a child's tables are its own, and copied in part. */
 void vmsc_pgtable_forget(struct vmsc_mm *mm)
 {

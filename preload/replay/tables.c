@@ -4,9 +4,8 @@
  */
 #include "internal.h"
 
-#define TABLE_KB 4
-#define POPULATED_MAX                                                                                        \
-	(UINT64_C(1) << 40) /* bytes in one record: more would be work for a hostile trace alone */
+#define TABLE_KB      4
+#define POPULATED_MAX (UINT64_C(64) << 30) /* bytes in one record: more would be work for a hostile trace */
 
 /* What was populated is known to the model from here on; what was seen waits for the call. */
 int vmsc_tables_take(struct vmsc_replay *replay, const struct vmsc_tables_record *record)
