@@ -102,6 +102,8 @@ write_jobs()
 		for test in merge split protect mremap mmap unmap brk stack attributes; do
 			echo "job drawings-$test test_$test kernel"
 		done
+		echo "job tables test_pgtable kernel"
+		echo "job tables-random test_pgtable random $seed 4000"
 		;;
 	esac
 	case ,$jobs, in *,vectors,*)
