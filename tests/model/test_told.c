@@ -7,7 +7,7 @@
  * A row: VMAs before, one operation under one release, and all that is told, in order. Pages count from 1 GiB.
  *
  *   VMAs    "0-4 rw a1, 6-8 r f2": [0, 4) readable and writable with anon_vma 1; [6, 8) of file 2. Words: r w x,
- *           aN fN uN nN pN (anon_vma, file, userfaultfd, name, policy), oN pgoff, unsure, forked, shm, flags by
+ *           aN fN uN nN pN (anon_vma, file, userfaultfd, name, policy), oN pgoff, unsure, forked, shm, special, flags by
  *           name. Without o the pgoff is the address, a file's the page's number.
  *   files   2 and 3 are one inode, either of which may be the other (3 is unsure); 4 is on another major device, 8
  *           on another minor; 5 is another inode; 6 has a close hook; 7 is a driver's
@@ -612,6 +612,54 @@ static const struct row rows[] = {
 	  "copy_vma 20-29 not-adjacent not-adjacent; "
 	  "vms_clear_ptes call 5/25: vmas 1 pages 4 accounted 0 splits 0 runs 1"
 	  " | side first 0 pg 0-20 vma 0-4 tree 1/1 write left 1 1 => 20-29:3" },
+	{ "a guess is not forgotten at the next attempt", 7, 0,
+	  "0-2 r a1 unsure, 2-4 rw a2, 4-6 rw a2 n1, 6-8 x", "raw 10 @2 #4 1",
+	  "modify 2-4 anon_vma flags/2; modify 4-6 name flags/5; ? 1 => 0-2:1a1 2-4:1a2 4-6:1a2 6-8:4" },
+	{ "copy_vma: a sticky flag comes with the source", 7, 0,
+	  "0-4 rw softdirty, 16-20 rw", "raw 25 @0 #4 #4 3 @20",
+	  "copy_vma 20-24 joins not-adjacent merged; "
+	  "vms_clear_ptes call 5/25: vmas 1 pages 4 accounted 0 splits 0 runs 1"
+	  " | side first 0 pg 0-16 vma 0-4 tree 1/1 write left 1 1 => 16-24:8000003" },
+	{ "copy_vma: a sticky flag is lost before 6.19", 6, 18,
+	  "0-4 rw softdirty, 16-20 rw", "raw 25 @0 #4 #4 3 @20",
+	  "copy_vma 20-24 joins not-adjacent merged; "
+	  "vms_clear_ptes call 5/25: vmas 1 pages 4 accounted 0 splits 0 runs 1"
+	  " | side first 0 pg 0-16 vma 0-4 tree 1/1 write left 1 1 => 16-24:3" },
+	{ "copy_vma: next takes the source's flag too", 7, 0,
+	  "0-4 rw softdirty, 24-28 rw", "raw 25 @0 #4 #4 3 @20",
+	  "copy_vma 20-24 not-adjacent joins merged; "
+	  "vms_clear_ptes call 5/25: vmas 1 pages 4 accounted 0 splits 0 runs 1"
+	  " | side first 0 pg 0-20 vma 0-4 tree 1/1 write left 1 1 => 20-28:8000003" },
+	{ "what was next's is lost before 6.19", 6, 18,
+	  "0-4 rw account, 6-8 rw account softdirty", "mmap 4+2 rw",
+	  "mmap_region 4-6 joins joins merged => 0-8:100003" },
+	{ "mremap grows what has a userfaultfd", 7, 0,
+	  "0-4 rw u1", "raw 25 @0 #4 #6 0",
+	  "mremap_expand 4-6 joins not-adjacent merged => 0-6:3" },
+	{ "sealed, and all of it goes", 7, 0,
+	  "0-2 rw, 2-4 rw sealed", "munmap 0+4",
+	  "= -1 => 0-2:3 2-4:40000000003" },
+	{ "sealed behind what goes", 7, 0,
+	  "0-2 rw, 2-4 rw sealed", "munmap 0+2",
+	  "vms_clear_ptes call 5/11: vmas 1 pages 2 accounted 0 splits 0 runs 1"
+	  " | side first 0 pg 0-2 vma 0-2 tree 1/1 read left 1 1 => 2-4:40000000003" },
+	{ "sealed behind what goes, looked at before", 6, 10,
+	  "0-2 rw, 2-4 rw sealed", "munmap 0+2",
+	  "vms_clear_ptes call 5/11: vmas 1 pages 2 accounted 0 splits 0 runs 1"
+	  " | side first 0 pg 0-2 vma 0-2 tree 1/1 read left 1 1 => 2-4:40000000003" },
+	{ "sealed, from its middle", 7, 0,
+	  "0-4 rw sealed", "munmap 1+1",
+	  "= -1 => 0-4:40000000003" },
+	{ "sealed, but the kernel did it", 7, 0,
+	  "0-4 rw sealed", "munmap 1+1 = 0",
+	  "vms_clear_ptes call 5/11: vmas 1 pages 1 accounted 0 splits 2 runs 1"
+	  " | side first 1 pg 1-2 vma 1-2 tree 1/1 read left 1 1; wrong => 0-1:40000000003 2-4:40000000003" },
+	{ "a special mapping is not split at its end", 7, 0,
+	  "0-4 rw special", "munmap 0+2",
+	  "= -22 => 0-4:3" },
+	{ "nor at its start", 7, 0,
+	  "0-4 rw special", "munmap 2+2",
+	  "= -22 => 0-4:3" },
 	/* clang-format on */
 };
 
@@ -732,6 +780,7 @@ static const struct {
 	{"guard", VMSC_VM(MAYBE_GUARD)},
 	{"io", VMSC_VM(IO)},
 	{"locked", VMSC_VM(LOCKED)},
+	{"sealed", VMSC_VM(SEALED)},
 	{"shared", VMSC_VM(SHARED) | VMSC_VM(MAYSHARE)},
 };
 
@@ -779,7 +828,9 @@ static bool set_number(struct vmsc_vma *vma, const char *word)
 
 static void set_word(const struct row *row, struct vmsc_vma *vma, const char *word)
 {
-	if (!strcmp(word, "unsure"))
+	if (!strcmp(word, "special"))
+		vma->traits |= VMSC_VMA_SPECIAL_MAPPING;
+	else if (!strcmp(word, "unsure"))
 		vma->traits |= VMSC_VMA_ANON_VMA_UNSURE;
 	else if (!strcmp(word, "forked"))
 		vma->traits |= VMSC_VMA_FORKED;
@@ -964,6 +1015,17 @@ static void ask_why(const struct row *row, struct vmsc_mm *mm, unsigned int a, u
 		say(", without bits another");
 }
 
+/* After a call: the end is none's. */
+static void say_exit(const struct row *row, struct vmsc_mm *mm)
+{
+	const struct vmsc_call nothing = {.seq = 5, .nr = SYS_munmap, .args = {PAGE(100000), VMSC_PAGE_SIZE}};
+	struct vmsc_outcome out;
+
+	if (vmsc_mm_step(mm, &nothing, &out))
+		stop(row, "the memory");
+	vmsc_mm_exit(mm);
+}
+
 static void try_row(const struct row *row)
 {
 	struct vmsc_mm *mm = new_mm(row);
@@ -976,7 +1038,7 @@ static void try_row(const struct row *row)
 	set_files(row, mm);
 	set_before(row, mm);
 	if (!strcmp(row->op, "exit"))
-		vmsc_mm_exit(mm);
+		say_exit(row, mm);
 	else if (!strncmp(row->op, "asks ", 5))
 		say_asks(row, mm);
 	else if (sscanf(row->op, "why %u %u", &a, &b) == 2)
