@@ -39,7 +39,8 @@ class Run:
             variables["VMASCOPE_SESSION"] = self.folder + "/" + session
             with open(variables["VMASCOPE_SESSION"], "w", encoding="utf-8"):
                 pass
-        environment = dict(os.environ, LD_PRELOAD=LIBRARY, VMASCOPE_OUT=self.folder + "/%e.%p.json",
+        variables.setdefault("LD_PRELOAD", LIBRARY)
+        environment = dict(os.environ, VMASCOPE_OUT=self.folder + "/%e.%p.json",
                            VMASCOPE_TRACE=self.folder + "/" + trace, **variables)
         if "/" not in command[0]:
             command = (os.path.join(VICTIMS, command[0]),) + command[1:]
@@ -402,6 +403,16 @@ def case_raw_children():
         run = Run("victim_rawchild", how, VMASCOPE_CAPTURE="full")
         need(run.status == 0, "%s: status %d" % (how, run.status))
         check_reports(run, "full", nr)
+
+
+def case_old_kernel():
+    """Without Syscall User Dispatch: libc mode, and it is said."""
+    run = Run("victim_oldkernel", LIBRARY, os.path.join(VICTIMS, "victim_raw"), "plain", VMASCOPE_CAPTURE="full",
+              LD_PRELOAD="")
+    need(run.status == 0, "status %d" % run.status)
+    capture = report(run, run.files[0])["capture"]
+    need(capture["mode"] == "libc" and capture["requested"] == "full", "%s" % capture)
+    need("Syscall User Dispatch" in capture["problems"][0] and capture["outside"] > 0, "%s" % capture)
 
 
 def case_cancel():
