@@ -311,15 +311,15 @@ struct entering {
 	long ret;
 };
 
-static void enter_on_spare(void *data)
+static void run_entering(void *data)
 {
 	struct entering *entering = data;
 
 	entering->ret = enter(entering->nr, entering->args, entering->at);
 }
 
-/* What needs much stack, and none of what a handler could see. */
-static bool may_use_spare(uint32_t nr)
+/* What takes time and stack, and does nothing that has to do with signals. */
+static bool is_work(uint32_t nr)
 {
 	switch (vmsc_captured[nr]) {
 	case KIND_VM:
@@ -336,16 +336,24 @@ static bool may_use_spare(uint32_t nr)
 	}
 }
 
-static long enter_with_room(uint32_t nr, const uint64_t args[6], uint64_t at)
+/*
+ * A handler that interrupts us would find the lock taken by its own thread, and its calls would lose their place in the
+ * order: where there are handlers they wait until we are done.
+ */
+static long enter_undisturbed(uint32_t nr, const uint64_t args[6], uint64_t at)
 {
 	const uint64_t all = ~UINT64_C(0) ^ UINT64_C(1) << (SIGSYS - 1);
+	bool needs_room = is_work(nr) && vmsc_spare_is_wanted(at);
 	struct entering entering = { nr, args, at, 0 };
 	uint64_t before = 0;
 
-	if (!may_use_spare(nr) || !vmsc_spare_is_wanted(at))
+	if (!is_work(nr) || (!needs_room && !vmsc_sigsys_has_handlers()))
 		return enter(nr, args, at);
 	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&all, (uintptr_t)&before, sizeof(all), 0, 0);
-	vmsc_spare_run(enter_on_spare, &entering);
+	if (needs_room)
+		vmsc_spare_run(run_entering, &entering);
+	else
+		run_entering(&entering);
 	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&before, 0, sizeof(before), 0, 0);
 	return entering.ret;
 }
@@ -356,7 +364,7 @@ static long pass_or_enter(uint32_t nr, const uint64_t args[6], uint64_t at)
 		return exec(nr, args);
 	if (vmsc_state() == VMSC_STATE_OFF || is_passed(nr, args))
 		return vmsc_call_raw(nr, args);
-	return enter_with_room(nr, args, at);
+	return enter_undisturbed(nr, args, at);
 }
 
 long vmsc_gate(struct vmsc_regs *regs)
@@ -426,8 +434,8 @@ long vmsc_gate_trap(uint32_t nr, const uint64_t args[6], uint64_t frame, const v
 
 	if (vmsc_captured[nr] == KIND_SIGNAL)
 		return signal_call(nr, args);
-	if (!needs_mask(nr) && may_use_spare(nr)) {
-		vmsc_spare_run(enter_on_spare, &entering);
+	if (!needs_mask(nr) && is_work(nr)) {
+		vmsc_spare_run(run_entering, &entering);
 		return entering.ret;
 	}
 	if (!needs_mask(nr))

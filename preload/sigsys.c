@@ -26,6 +26,7 @@
 
 static struct vmsc_action programs = {.handler = DEFAULT};
 static uint64_t masked_by = 0; /* signals: the program set SIGSYS in their actions' masks */
+static uint64_t handled = 0; /* signals: the program has a handler */
 static void (*own_handler)(int, siginfo_t *, void *) = NULL;
 
 static long set_action(uint64_t handler, uint64_t flags)
@@ -47,6 +48,21 @@ static long set_own_action(void)
 
 	return set_action((uintptr_t)own_handler,
 			  OWN_FLAGS | (has_handler ? programs.flags & SA_RESTART : (uint64_t)SA_RESTART));
+}
+
+static void note_handler(uint64_t signal, uint64_t handler)
+{
+	uint64_t bit = UINT64_C(1) << (signal - 1);
+
+	if (handler == DEFAULT || handler == IGNORED)
+		__atomic_fetch_and(&handled, ~bit, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_or(&handled, bit, __ATOMIC_RELAXED);
+}
+
+bool vmsc_sigsys_has_handlers(void)
+{
+	return __atomic_load_n(&handled, __ATOMIC_RELAXED);
 }
 
 static long change_mask(int how, uint64_t mask)
@@ -110,6 +126,7 @@ static long own_action(uint64_t wanted, uint64_t old)
 		return -EFAULT;
 	if (wanted) {
 		programs = after;
+		note_handler(SIGSYS, after.handler);
 		set_own_action();
 	}
 	return old && !poke(old, &before, sizeof(before)) ? -EFAULT : 0;
@@ -133,6 +150,8 @@ long vmsc_sigsys_action(const uint64_t args[6])
 	ret = sys6(SYS_rt_sigaction, signal, args[1] ? (uintptr_t)&action : 0, args[2], SET_SIZE, 0, 0);
 	if (ret)
 		return ret;
+	if (args[1])
+		note_handler(signal, action.handler);
 	if (args[1] && is != was)
 		__atomic_fetch_xor(&masked_by, bit, __ATOMIC_RELAXED);
 	if (args[2] && was)

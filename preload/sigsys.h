@@ -26,6 +26,9 @@ long vmsc_sigsys_action(const uint64_t args[6]);
 long vmsc_sigsys_mask(const uint64_t args[6], ucontext_t *context);
 long vmsc_sigsys_pending(const uint64_t args[6]);
 
+/* May a handler of the program's interrupt us? Known only while SIGSYS is ours. */
+bool vmsc_sigsys_has_handlers(void);
+
 /*
  * Which of the arguments of call @nr points to a mask to wait with, and whether by way of a structure
  * (pselect6); -1: none.
