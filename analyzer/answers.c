@@ -190,7 +190,7 @@ static char *slot_text(const struct vmsc_answers *answers, const struct vmsc_slo
 	char *least = vmsc_size_text(slot->min_size), *most = vmsc_size_text(slot->max_size), *usual, *text;
 
 	usual = vmsc_size_text(vmsc_commonest_value(&slot->sizes));
-	if (slot->min_size == slot->max_size)
+	if (!strcmp(least, most)) /* to the reader */
 		text = vmsc_format("%s %s", least, answers->kinds[slot->kind]);
 	else
 		text = vmsc_format("%s (%s to %s) %s", usual, least, most, answers->kinds[slot->kind]);

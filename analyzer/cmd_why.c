@@ -260,24 +260,45 @@ static char *event_text(const struct vmsc_event *event)
 			   event->after.end, after);
 }
 
+static void write_event(const struct inquiry *inquiry, const struct vmsc_story *story, size_t at)
+{
+	char *text = event_text(&story->events[at]);
+
+	printf("  %s\n", text);
+	free(text);
+	if (at + 1 == story->nr_events || story->events[at + 1].call != story->events[at].call)
+		write_call(inquiry, story->events[at].call);
+}
+
+/* How many events from @at on are the same again: one kind, from one site. */
+static size_t run_length(const struct inquiry *inquiry, const struct vmsc_story *story, size_t at)
+{
+	const struct vmsc_history *history = &inquiry->analysis.history;
+	uint32_t site = vmsc_history_site(history, story->events[at].call);
+	size_t i = at;
+
+	while (i < story->nr_events && story->events[i].kind == story->events[at].kind &&
+	       vmsc_history_site(history, story->events[i].call) == site)
+		i++;
+	return i - at;
+}
+
 static void write_story(const struct inquiry *inquiry, const struct vmsc_story *story)
 {
-	size_t i, first = story->nr_events > MAX_EVENTS ? story->nr_events - MAX_EVENTS : 0;
-	uint64_t call = UINT64_MAX;
-	char *text;
+	size_t i, length, shown = 0;
 
 	printf("\nwhat happened to 0x%" PRIx64 "\n", story->addr);
-	if (first)
-		printf("  … %zu events before; --json lists them\n", first);
-	for (i = first; i < story->nr_events; i++) {
-		text = event_text(&story->events[i]);
-		printf("  %s\n", text);
-		free(text);
-		if (i + 1 < story->nr_events && story->events[i + 1].call == story->events[i].call)
-			continue;
-		call = story->events[i].call;
-		write_call(inquiry, call);
+	for (i = 0; i < story->nr_events && shown < MAX_EVENTS; i += length, shown++) {
+		length = run_length(inquiry, story, i);
+		write_event(inquiry, story, i);
+		if (length > 2)
+			printf("  %s %zu times more from there, up to\n",
+			       vmsc_event_name(story->events[i].kind), length - 1);
+		if (length > 1)
+			write_event(inquiry, story, i + length - 1);
 	}
+	if (i < story->nr_events)
+		printf("  and %zu events more; --json lists them\n", story->nr_events - i);
 	if (!story->nr_events)
 		puts("  nothing: it was never mapped");
 }

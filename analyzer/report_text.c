@@ -243,6 +243,20 @@ static char *also_text(const struct vmsc_failures *failures)
 	return text;
 }
 
+/* Where a VMA would have been split, its history tells who made it what it is. */
+static void write_hint(const struct vmsc_report *report, const struct vmsc_failure *failure, FILE *out)
+{
+	const struct vmsc_call_ref *ref = vmsc_analysis_call(&report->analysis, failure->call);
+	char *path;
+
+	if (failure->cause != VMSC_CAUSE_MAP_COUNT || !ref || ref->start >= ref->end)
+		return;
+	path = vmsc_printable(report->path, strlen(report->path));
+	fprintf(out, "       its VMA's history: vmascope why %s 0x%" PRIx64 " --at=%" PRIu64 "\n", path,
+		ref->start, failure->call - 1);
+	free(path);
+}
+
 static void write_failure(const struct vmsc_report *report, const struct vmsc_failures *failures,
 			  const char *title, FILE *out)
 {
@@ -254,6 +268,8 @@ static void write_failure(const struct vmsc_report *report, const struct vmsc_fa
 		fprintf(out, ", %" PRIu64 " times", failures->count);
 	fprintf(out, "\n       %s%s; call %" PRIu64 ", %.3f s\n", why, also, failures->first.call,
 		(double)vmsc_call_time(&report->analysis, failures->first.call) / 1e9);
+	if (!strcmp(title, "  ")) /* not in the answer: its lines are few */
+		write_hint(report, &failures->first, out);
 	free(error);
 	free(why);
 	free(also);

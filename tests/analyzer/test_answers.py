@@ -60,6 +60,11 @@ class Exhausted(Situation):
         self.assertGreater(worst["pairs"], MAX_MAP_COUNT - 200)
         self.assertLess(worst["vmas_without"], 200)
         self.assertEqual([(one["cause"], one["errno"]) for one in found["failures"]], [("max_map_count", "EAGAIN")])
+        trace = self.path("dontdump.vmt")
+        hint = re.search(r"vmascope why (\S.*\S) (0x[0-9a-f]+) (--at=\d+)\n", run("report", trace).stdout.decode())
+        done = run("why", hint[1], hint[2], hint[3])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout.decode(), r"split \d{5} times more from there")
 
     def test_guard_pages_of_fibers(self):
         text, found = self.report("fibers", "40000")

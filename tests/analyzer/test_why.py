@@ -70,6 +70,13 @@ class Story(Why):
         calls = [mmap(0, 4), ranged("mprotect", 0, 4, prot=["r"])]
         self.assertEqual(self.events(self.ask(calls, 1, "--at=1")[1]), [("mapped", 1)])
 
+    def test_the_same_again_is_counted(self):
+        calls = [mmap(0, 40)] + [ranged("madvise", page, 1, advice="dontdump") for page in range(38, 2, -2)]
+        text, found = self.ask(calls, 0)
+        self.assertEqual(len(found["addresses"][0]["history"]), 19)
+        self.assertIn("  split 17 times more from there, up to\n", text)
+        self.assertEqual(text.count("  split: "), 2)
+
     def test_never_mapped(self):
         self.assertIn("never mapped", self.ask([mmap(0, 4)], 9)[0])
 
