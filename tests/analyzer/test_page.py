@@ -78,7 +78,7 @@ class Browser(Situation):
         done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                                "--user-data-dir=" + self.path("profile"), "--window-size=1200,900", "--virtual-time-budget=20000",
                                "--dump-dom", "file://" + self.path("visited.html").replace(" ", "%20")],
-                              capture_output=True, timeout=240)
+                              capture_output=True, timeout=600)
         found = re.search(r"SEEN(\{.*\})NEES", done.stdout.decode(), re.S)
         self.assertTrue(found, done.stderr.decode()[-2000:])
         seen = json.loads(html.unescape(found[1]))
