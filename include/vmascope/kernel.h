@@ -139,6 +139,8 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	X(HEAP_LABEL_STRICT, "heap-label-strict", 6, 7, 0, 0)                                                          \
 	X(ANON_NAME_SHMEM, "anon-name-shmem", 6, 2, 0, 0)                                                              \
 	X(MEMFD_SEAL_READ_ONLY, "memfd-seal-read-only", 6, 13, 0, 0)                                                   \
+	/* MADV_DONTNEED of all that a PTE table maps frees the table (a configuration that is on by default) */            \
+	X(PT_RECLAIM, "pt-reclaim", 6, 14, 0, 0)                                                                       \
 	/* configuration rather than release: found by experiment, off unless found */                                 \
 	X(SOFT_DIRTY, "soft-dirty", 0, 0, 0, 1)                                                                        \
 	X(ANON_VMA_NAME, "anon-vma-name", 0, 0, 0, 1)                                                                  \

@@ -257,6 +257,7 @@ uint64_t vmsc_pgtable_count(const struct vmsc_mm *mm, const struct vmsc_range *t
 void vmsc_pgtable_free(struct vmsc_mm *mm, const struct vmsc_range tables[VMSC_NR_TABLE_LEVELS],
 		       uint64_t freed[VMSC_NR_TABLE_LEVELS]);
 void vmsc_pgtable_move(struct vmsc_mm *mm, uint64_t from, uint64_t to, uint64_t length);
+void vmsc_pgtable_discard(struct vmsc_mm *mm, uint64_t start, uint64_t end);
 void vmsc_pgtable_forget(struct vmsc_mm *mm);
 
 /* unmap.c */

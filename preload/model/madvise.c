@@ -186,6 +186,8 @@ static int advise_part(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t sta
 	if (!advice->changes_flags) {
 		if (advice->advice == ADV_GUARD_INSTALL && !mm->dry)
 			install_guard(mm, *node);
+		if ((advice->advice == ADV_DONTNEED || advice->advice == ADV_DONTNEED_LOCKED) && !mm->dry)
+			vmsc_pgtable_discard(mm, start, end);
 		return 0;
 	}
 	if (advice->advice == ADV_MERGEABLE || advice->advice == ADV_UNMERGEABLE) {

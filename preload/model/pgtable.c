@@ -367,6 +367,17 @@ void vmsc_pgtable_move(struct vmsc_mm *mm, uint64_t from, uint64_t to, uint64_t 
 	}
 }
 
+/* MADV_DONTNEED of a part of one VMA: PTE tables with nothing else in them go at once, by release. */
+void vmsc_pgtable_discard(struct vmsc_mm *mm, uint64_t start, uint64_t end)
+{
+	const uint64_t mask = VMSC_PMD_SIZE - 1;
+	struct vmsc_range tables[VMSC_NR_TABLE_LEVELS] = {{(start + mask) & ~mask, end & ~mask}};
+	uint64_t freed[VMSC_NR_TABLE_LEVELS];
+
+	if (has_rule(mm, VMSC_RULE_PT_RECLAIM) && tables[VMSC_TABLE_PTE].start < tables[VMSC_TABLE_PTE].end)
+		vmsc_pgtable_free(mm, tables, freed);
+}
+
 /* Nothing is known any more: a child's tables are its own, and copied in part. */
 void vmsc_pgtable_forget(struct vmsc_mm *mm)
 {

@@ -13,6 +13,7 @@
  *   touch A [B …]       a page is written (read where it can't be written)
  *   unmap A+LEN
  *   move A+LEN B        mremap to a fixed place
+ *   discard A+LEN       MADV_DONTNEED
  */
 /* clang-format on */
 #include <errno.h>
@@ -98,6 +99,7 @@ static const struct row rows[] = {
 	{ "moved to another gigabyte: the old tables go",     "map 0+4p; touch 0; move 0+4p 3g",                1, 1, 0, 0 },
 	{ "moved, never touched: an upper table at most",     "map 0+1m; move 0+1m 1t; unmap 1t+1m",            0, 0, 0, 0 },
 	{ "moved over something: that goes first",            "map 0+4p; map 1g+4p; touch 0 1g; move 0+4p 1g",  2, 2, 0, 1 },
+	{ "discarded in part: the table stays, and goes later", "map 0+4p; touch 0; discard 0+4p; unmap 0+4p",   1, 1, 1, 0 },
 	{ "five levels, alone: the P4D table goes, uncounted", "map 1q+4p; touch 1q; unmap 1q+4p",              1, 1, 1, 1, .p4d = 1, .five = true },
 	{ "five levels, a neighbour in the same 256 TiB",     "map 1q+4p; map 1q200t+1p; touch 1q; unmap 1q+4p", 1, 1, 1, 1, .five = true },
 	{ "five levels, a neighbour in the next 256 TiB",     "map 1q+4p; map 2q+1p; touch 1q; unmap 1q+4p",    1, 1, 1, 1, .p4d = 1, .five = true },
@@ -117,7 +119,7 @@ static const struct row rows[] = {
 
 /* One operation. */
 struct op {
-	enum { OP_MAP, OP_SHARE, OP_TOUCH, OP_UNMAP, OP_MOVE } kind;
+	enum { OP_MAP, OP_SHARE, OP_TOUCH, OP_UNMAP, OP_DISCARD, OP_MOVE } kind;
 	uint64_t start, end, to;
 	bool read_only;
 };
@@ -236,6 +238,14 @@ static void on_event(void *ctx, const struct vmsc_unmap_event *event)
 	world->nr_touched = kept;
 }
 
+/* Discarded: pages are gone and the VMA is not. */
+static void drop_pages(struct world *world, uint64_t start, uint64_t end)
+{
+	const struct vmsc_unmap_event event = {.kind = VMSC_UNMAP_ZAP, .start = start, .end = end};
+
+	on_event(world, &event);
+}
+
 static bool open_world(struct world *world, bool kernel, bool five, enum vmsc_unmap_way way)
 {
 	const struct vmsc_allocator allocator = {take, give_back, NULL};
@@ -298,6 +308,12 @@ static int model_do(struct world *world, const struct op *op)
 		return model_touch(world, op->start);
 	call.nr = op->kind == OP_UNMAP ? SYS_munmap : SYS_mmap;
 	world->moving = op->kind == OP_MOVE ? op : NULL;
+	if (op->kind == OP_DISCARD) {
+		call.nr = SYS_madvise;
+		call.args[2] = MADV_DONTNEED;
+		drop_pages(world, op->start, op->end);
+		return vmsc_mm_step(world->mm, &call, &out);
+	}
 	if (op->kind == OP_MOVE) {
 		call.nr = SYS_mremap;
 		call.args[2] = call.args[1];
@@ -339,6 +355,8 @@ static int kernel_do(struct world *world, const struct op *op)
 	}
 	if (op->kind == OP_UNMAP)
 		return munmap(at, length);
+	if (op->kind == OP_DISCARD) /* over holes too */
+		return madvise(at, length, MADV_DONTNEED) && errno != ENOMEM ? -1 : 0;
 	if (op->kind == OP_MOVE) {
 		void *to = (void *)(uintptr_t)op->to;
 
@@ -413,11 +431,9 @@ static bool run_touches(struct world *world, const char *at)
 
 static bool run_one(struct world *world, const char *at)
 {
-	static const char *const words[] = {[OP_MAP] = "map",
-					    [OP_SHARE] = "share",
-					    [OP_TOUCH] = "touch",
-					    [OP_UNMAP] = "unmap",
-					    [OP_MOVE] = "move"};
+	static const char *const words[] = {
+		[OP_MAP] = "map",     [OP_SHARE] = "share",	[OP_TOUCH] = "touch",
+		[OP_UNMAP] = "unmap", [OP_DISCARD] = "discard", [OP_MOVE] = "move"};
 	size_t length = strcspn(at, " ");
 	struct op op = {.kind = OP_MAP};
 
@@ -554,10 +570,24 @@ static void random_move(struct world *world, struct op *op)
 		op->kind = OP_UNMAP;
 }
 
+/* Shared pages stay in their file; a fault beside them would bring them back too. */
+static bool has_shared(const struct world *world, const struct op *op)
+{
+	struct vmsc_vma vma;
+	uint64_t addr = op->start;
+
+	while (vmsc_mm_find(world->mm, addr, &vma) && vma.start < op->end) {
+		if (vma.vm_flags & VMSC_VM(MAYSHARE))
+			return true;
+		addr = vma.end;
+	}
+	return false;
+}
+
 static void random_op(struct world *world, struct op *op)
 {
-	static const int kinds[] = {OP_MAP,   OP_MAP,	OP_SHARE, OP_TOUCH, OP_TOUCH,
-				    OP_TOUCH, OP_TOUCH, OP_UNMAP, OP_UNMAP, OP_MOVE};
+	static const int kinds[] = {OP_MAP,   OP_MAP,	OP_SHARE, OP_TOUCH, OP_TOUCH,  OP_TOUCH,
+				    OP_TOUCH, OP_UNMAP, OP_UNMAP, OP_MOVE,  OP_DISCARD};
 
 	op->kind = kinds[draw(sizeof(kinds) / sizeof(kinds[0]))];
 	if (op->kind == OP_TOUCH && world->nr_touched == NR_TOUCHED)
@@ -567,6 +597,8 @@ static void random_op(struct world *world, struct op *op)
 	op->read_only = !draw(4);
 	if (op->kind == OP_MOVE)
 		random_move(world, op);
+	if (op->kind == OP_DISCARD && has_shared(world, op))
+		op->kind = OP_UNMAP;
 	if (op->kind == OP_TOUCH) { /* inside a VMA, if there is one near */
 		struct vmsc_vma vma;
 
