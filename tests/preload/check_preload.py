@@ -405,6 +405,15 @@ def case_raw_children():
         check_reports(run, "full", nr)
 
 
+def case_mix():
+    run = Run("victim_mix", "1", VMASCOPE_CAPTURE="full", VMASCOPE_FOLLOW="0")
+    need(run.status == 0, "status %d" % run.status)
+    check_reports(run, "full")
+    run = Run("victim_mix", "1", VMASCOPE_CAPTURE="full")
+    need(run.status == 0, "status %d" % run.status)
+    check_reports(run, "full", len(run.files))
+
+
 def case_old_kernel():
     """Without Syscall User Dispatch: libc mode, and it is said."""
     run = Run("victim_oldkernel", LIBRARY, os.path.join(VICTIMS, "victim_raw"), "plain", VMASCOPE_CAPTURE="full",
