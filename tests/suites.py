@@ -7,7 +7,7 @@
 NAME is a module of CPython's test package (mmap, threading, …) or stress:STRESSOR (stress-ng's, where it is installed).
 Without names all of the lists below. For each suite: tests that came out the same and those that did not, the verdicts of
 all processes' reports, and every count in them that should be 0. Exit status 1 when a result differs, or a verdict is
-"differ", or something happened outside of recorded calls."""
+"differ", or something happened outside of recorded calls; 77 when nothing could be tried."""
 import argparse
 import collections
 import glob
@@ -131,13 +131,17 @@ def compare(name, native, traced):
 def main():
     arguments = parse_arguments()
     library = os.path.join(os.path.abspath(arguments.build), "lib/vmascope/libvmascope.so")
-    good = True
+    good, tried = True, 0
     for name in arguments.names or PYTHON_TESTS + ["stress:" + s for s in STRESSORS]:
         command = suite_command(arguments, name)
         if not command:
             print("%-28s not tried: stress-ng is not installed" % name)
             continue
         native = Outcome(command, None, arguments.timeout)
+        if not native.results and not name.startswith("stress:"):
+            print("%-28s not tried: this Python has no such tests" % name)
+            continue
+        tried += 1
         traced = Outcome(command, {"LD_PRELOAD": library, "VMASCOPE_CAPTURE": arguments.capture}, arguments.timeout)
         same = compare(name, native, traced)
         good = good and same
@@ -146,7 +150,7 @@ def main():
                 with open("/tmp/vmascope-suite.%s.%s" % (name.replace(":", "."), which), "w", encoding="utf-8") as file:
                     file.write(outcome.output)
             outcome.forget()
-    return 0 if good else 1
+    return 77 if not tried else 0 if good else 1
 
 
 sys.exit(main())
