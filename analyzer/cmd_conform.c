@@ -73,6 +73,7 @@ static int conform_script(const char *path, const char *text, size_t size, vmsc_
 	} else {
 		vmsc_conform_run(&script, rules, &done);
 		status = say_result(path, &script, &done);
+		free(done.results);
 		vmsc_files_close(&script.files);
 	}
 	vmsc_script_free(&script);
