@@ -16,7 +16,11 @@
 #include <unistd.h>
 
 #define PAGE	  ((size_t)4096)
-#define AT_FAULT  __attribute__((noinline, noclone))
+#ifdef __clang__
+#define AT_FAULT __attribute__((noinline))
+#else
+#define AT_FAULT __attribute__((noinline, noclone))
+#endif
 #define HERE()	  __asm__ volatile("" ::: "memory") /* the call before is no tail call */
 #define MEMORY	  (PROT_READ | PROT_WRITE)
 #define ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS)
