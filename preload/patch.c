@@ -160,7 +160,7 @@ static bool patch(const unsigned char *site, const unsigned char *at, uint16_t n
 /* What a site that is not patched would keep from us for good: other numbers only lose us the end, or a descriptor. */
 static bool is_missed(uint16_t nr)
 {
-	return nr && (vmsc_gate_is_vm(nr) || vmsc_gate_is_signal(nr));
+	return nr && (vmsc_gate_is_vm(nr) || vmsc_gate_is_signal(nr) || nr == SYS_prlimit64); /* limits decide calls */
 }
 
 /* A syscall instruction at @at whose number is not loaded right before it: is it one that must not be missed? */
