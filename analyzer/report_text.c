@@ -337,11 +337,15 @@ static void write_pattern_line(const struct vmsc_answers *answers, const struct 
 
 static void write_apart_line(const struct vmsc_answers *answers, FILE *out)
 {
-	const struct vmsc_apart *apart = answers->apart;
+	const struct vmsc_apart *apart;
 	char *why, *site;
+	size_t i = 0;
 
-	if (!answers->nr_apart || !is_much(answers, apart->pairs))
+	while (i < answers->nr_apart && answers->apart[i].site <= VMSC_SITE_RECORDER)
+		i++; /* nobody can do anything about those */
+	if (i == answers->nr_apart || !is_much(answers, answers->apart[i].pairs))
 		return;
+	apart = &answers->apart[i];
 	why = vmsc_apart_text(apart->reason, apart->bits);
 	site = vmsc_site_text(answers, apart->site);
 	fprintf(out,

@@ -125,6 +125,9 @@ class Refused(Situation):
         self.has(text, "RLIMIT_AS: ", "used of 1 GiB, 2 GiB more wanted")
         self.assertEqual((one["limit"], one["wanted"]), (1024 * MIB, 2048 * MIB))
 
+    def test_limit_that_the_program_lowered(self):
+        self.refused("over_own_limit", "RLIMIT_AS", "ENOMEM")
+
     def test_data_limit(self):
         text, _ = self.refused("over_data", "RLIMIT_DATA", "ENOMEM", limits=["--data=%d" % (64 * MIB)])
         self.has(text, "RLIMIT_DATA: ", "used of 64 MiB, 128 MiB more wanted")

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -236,6 +237,13 @@ AT_FAULT static int over_as(void)
 	return map((size_t)2 << 30, PROT_NONE, ANONYMOUS | MAP_NORESERVE) ? 1 : 0;
 }
 
+AT_FAULT static int over_own_limit(void)
+{
+	const struct rlimit limit = {(rlim_t)1 << 30, (rlim_t)1 << 30};
+
+	return setrlimit(RLIMIT_AS, &limit) || over_as();
+}
+
 AT_FAULT static int over_data(void)
 {
 	return map((size_t)128 << 20, MEMORY, ANONYMOUS | MAP_NORESERVE) ? 1 : 0;
@@ -317,6 +325,7 @@ static const struct {
 	{"deleted", deleted, NULL},
 	{"slowly", take_slowly, NULL},
 	{"over_as", NULL, over_as},
+	{"over_own_limit", NULL, over_own_limit},
 	{"over_data", NULL, over_data},
 	{"over_memlock", NULL, over_memlock},
 	{"over_space", NULL, over_space},
