@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "callform.h"
+#include "cases.h"
 #include "command.h"
 #include "conform.h"
 #include "rules.h"
@@ -53,6 +54,61 @@ static int say_result(const char *path, const struct vmsc_script *script, const 
 		vmsc_complain("%s: %s: %s", path, text, done->why);
 	free(text);
 	return done->verdict == VMSC_TRIAL_DIFFERS ? VMSC_EXIT_DIFFERS : VMSC_EXIT_TROUBLE;
+}
+
+struct tally {
+	size_t same, rules_only, skipped, differing, bad;
+};
+
+static void run_case(struct tally *tally, const char *path, size_t number, const json_t *line,
+		     vmsc_rules_t rules)
+{
+	const char *name = json_string_value(json_object_get(line, "case"));
+	char *why;
+
+	switch (vmsc_case_run(line, rules, &why)) {
+	case VMSC_CASE_SAME:
+		tally->same++;
+		break;
+	case VMSC_CASE_RULES_ONLY:
+		tally->rules_only++;
+		break;
+	case VMSC_CASE_SKIPPED:
+		tally->skipped++;
+		break;
+	case VMSC_CASE_DIFFERS:
+		tally->differing++;
+		printf("%s: line %zu: differs: %s: %s\n", path, number, name, why);
+		break;
+	case VMSC_CASE_BAD:
+		tally->bad++;
+		vmsc_complain("%s: line %zu: %s: %s", path, number, name ? name : "no name", why);
+		break;
+	}
+	free(why);
+}
+
+/* A corpus: each line is a case of its own. */
+static int conform_cases(const char *path, const char *text, vmsc_rules_t rules)
+{
+	struct tally tally = {0};
+	size_t number = 1;
+
+	for (; *text; text = strchr(text, '\n') ? strchr(text, '\n') + 1 : text + strlen(text), number++) {
+		json_error_t error;
+		json_t *line = json_loadb(text, strcspn(text, "\n"), JSON_REJECT_DUPLICATES, &error);
+
+		if (line)
+			run_case(&tally, path, number, line, rules);
+		else
+			vmsc_complain("%s: line %zu: no JSON: %s", path, number, error.text);
+		tally.bad += !line;
+		json_decref(line);
+	}
+	printf("%s: %zu cases same, %zu as the kernel's rules say, which are not its release's, %zu skipped, "
+	       "%zu differ\n",
+	       path, tally.same, tally.rules_only, tally.skipped, tally.differing);
+	return tally.bad ? VMSC_EXIT_TROUBLE : tally.differing ? VMSC_EXIT_DIFFERS : VMSC_EXIT_GOOD;
 }
 
 static int conform_script(const char *path, const char *text, size_t size, vmsc_rules_t rules)
@@ -123,7 +179,9 @@ static int conform_file(const char *path, vmsc_rules_t rules)
 	char *text = read_text(path, &size);
 	int status = VMSC_EXIT_TROUBLE;
 
-	if (text)
+	if (text && !strncmp(text, "{\"case\"", 7))
+		status = conform_cases(path, text, rules);
+	else if (text)
 		status = conform_script(path, text, size, rules);
 	free(text);
 	return status;

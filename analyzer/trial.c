@@ -82,7 +82,8 @@ static struct vmsc_mm *make_model(const struct vmsc_trial *trial)
 	struct vmsc_mm_config config = {.rules = from->rules, .limits = from->limits};
 	struct vmsc_mm *mm;
 
-	config.limits.max_map_count = trial->max_map_count;
+	if (trial->max_map_count)
+		config.limits.max_map_count = trial->max_map_count;
 	config.layout.task_size = VMSC_PUPPET_TOP;
 	config.layout.mmap_base = puppet->mmap_base;
 	config.layout.legacy_base = puppet->randomized ? 0 : UINT64_C(0x2aaaaaaab000);
@@ -164,10 +165,12 @@ static void model_limits(const struct vmsc_trial *trial, struct vmsc_mm *mm, con
 {
 	uint64_t ipc_lock = vmsc_mm_config(mm)->limits.ipc_lock;
 
-	model_fill(trial, mm, limits);
+	if (trial->max_map_count)
+		model_fill(trial, mm, limits);
 	vmsc_mm_config(mm)->limits = *limits;
 	vmsc_mm_config(mm)->limits.ipc_lock = ipc_lock;
-	vmsc_mm_config(mm)->limits.max_map_count = trial->max_map_count;
+	if (trial->max_map_count)
+		vmsc_mm_config(mm)->limits.max_map_count = trial->max_map_count;
 }
 
 /* What the model says to the step. */
@@ -509,4 +512,60 @@ void vmsc_trial_end(struct vmsc_trial *trial)
 	}
 	free(trial->history);
 	trial->history = NULL;
+}
+
+/* --- without a kernel --- */
+
+/* What is touched is there, unless there is nothing. */
+static void predict_step(struct vmsc_trial *trial, struct vmsc_step *step)
+{
+	struct vmsc_trial_process *process = &trial->processes[step->process];
+	int64_t said = model_step(trial, process->mm, step);
+
+	step->result = step->kind == VMSC_STEP_FORK ? 0 : said;
+	remember(trial, step);
+	if (step->kind == VMSC_STEP_FORK)
+		trial->processes[step->value].mm = model_again(trial, (uint8_t)step->value);
+}
+
+static size_t list_vmas(const struct vmsc_mm *mm, struct vmsc_vma *vmas, size_t max)
+{
+	struct vmsc_vma vma = {.end = 0};
+	size_t nr = 0;
+
+	while (vmsc_mm_find(mm, vma.end, &vma) && vma.start < VMSC_PUPPET_FILL) {
+		if (nr < max)
+			vmas[nr] = vma;
+		nr++;
+	}
+	return nr;
+}
+
+size_t vmsc_trial_predict(const struct vmsc_trial_config *config, const struct vmsc_step *steps, size_t nr,
+			  int64_t *results, struct vmsc_vma *vmas, size_t max)
+{
+	struct vmsc_trial *trial = vmsc_alloc(sizeof(*trial));
+	struct vmsc_step step = {.kind = VMSC_STEP_LIMITS, .limits = config->limits};
+	size_t i, found;
+
+	memset(trial, 0, sizeof(*trial));
+	trial->config = *config;
+	trial->processes[0].puppet.mmap_base = VMSC_PUPPET_FILL - (UINT64_C(1) << 20);
+	trial->processes[0].mm = make_model(trial);
+	predict_step(trial, &step);
+	for (i = 0; i < nr; i++) {
+		step = steps[i];
+		step.result = 0;
+		step.call.has_result = false;
+		step.call.seq = i + 1;
+		predict_step(trial, &step);
+		results[i] = step.result;
+	}
+	found = list_vmas(trial->processes[step.kind == VMSC_STEP_FORK ? step.value : step.process].mm, vmas,
+			  max);
+	for (i = 0; i < VMSC_TRIAL_PROCESSES; i++)
+		vmsc_mm_free(trial->processes[i].mm);
+	free(trial->history);
+	free(trial);
+	return found;
 }

@@ -83,7 +83,7 @@ enum vmsc_trial_verdict {
 
 struct vmsc_trial {
 	struct vmsc_trial_config config;
-	uint64_t max_map_count; /* the machine's */
+	uint64_t max_map_count; /* the machine's, 0: there is no machine */
 	bool has_brk;		/* the break could be put where it was wanted */
 	struct vmsc_trial_process processes[VMSC_TRIAL_PROCESSES];
 	struct vmsc_step *history;
@@ -100,6 +100,14 @@ void vmsc_trial_end(struct vmsc_trial *trial);
 
 /* One step in both worlds; what only the kernel knows (result, place of a ring) is put into *step. */
 enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_step *step);
+
+/*
+ * The same on the model alone, in the address space that a puppet has on every machine: what it answers to
+ * each step, and the VMAs that the process of the last step (a fork's child) has then (at most @max). Returns
+ * how many there are.
+ */
+size_t vmsc_trial_predict(const struct vmsc_trial_config *config, const struct vmsc_step *steps, size_t nr,
+			  int64_t *results, struct vmsc_vma *vmas, size_t max);
 
 /* The limits that hold for a child of this process. */
 void vmsc_trial_limits(struct vmsc_limits *limits);

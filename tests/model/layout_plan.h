@@ -162,6 +162,9 @@ void layout_model_see(struct layout_model *world, struct layout_drawing *seen);
 int layout_model_run(const struct layout_plan *plan, vmsc_rules_t rules, uint64_t fail_at, bool *failed,
 		     struct layout_drawing *seen, char *problem, size_t size);
 
+/* layout_vectors.c: the rows as cases of tests/vectors on stdout; NULL where the analyzer is not built. */
+__attribute__((weak)) int layout_vectors(const char *table, const struct layout_case *cases, size_t nr);
+
 /* layout_kernel.c */
 struct layout_release {
 	unsigned int major, minor;

@@ -191,8 +191,10 @@ int layout_main(int argc, char **argv, const char *table, const struct layout_ca
 	struct layout_kernel kernel;
 	const char *world = argc > 1 ? argv[1] : "";
 
+	if (!strcmp(world, "vectors") && layout_vectors)
+		return layout_vectors(table, cases, nr);
 	if (strcmp(world, "model") && strcmp(world, "kernel") && strcmp(world, "oom")) {
-		fprintf(stderr, "usage: %s model|kernel|oom [-v] [PART-OF-A-ROW'S-NAME]\n", argv[0]);
+		fprintf(stderr, "usage: %s model|kernel|oom|vectors [-v] [PART-OF-A-ROW'S-NAME]\n", argv[0]);
 		return 2;
 	}
 	for (int i = 2; i < argc; i++) {
