@@ -79,7 +79,7 @@ uint64_t vmsc_summary_step_start(size_t step)
 	return step < 8 ? step : (uint64_t)(8 | (step & 7)) << (step / 8 - 1);
 }
 
-uint64_t vmsc_summary_quantile(const uint64_t *steps, size_t nr, unsigned int percent)
+size_t vmsc_summary_quantile(const uint64_t *steps, size_t nr, unsigned int percent)
 {
 	uint64_t all = 0, below = 0;
 	size_t i;

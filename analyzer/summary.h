@@ -104,7 +104,7 @@ void vmsc_summary_add(struct vmsc_summary *summary, const struct vmsc_report *re
 void vmsc_summary_merge(struct vmsc_summary *summary, const struct vmsc_summary *other);
 
 /* The step at or below which are @percent of the histogram's; 0 where there are none. */
-uint64_t vmsc_summary_quantile(const uint64_t *steps, size_t nr, unsigned int percent);
+size_t vmsc_summary_quantile(const uint64_t *steps, size_t nr, unsigned int percent);
 uint64_t vmsc_summary_step_start(size_t step);
 size_t vmsc_summary_step(uint64_t value);
 
