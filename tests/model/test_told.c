@@ -660,6 +660,21 @@ static const struct row rows[] = {
 	{ "nor at its start", 7, 0,
 	  "0-4 rw special", "munmap 2+2",
 	  "= -22 => 0-4:3" },
+	{ "refused: a merge that was only tried is not told", 7, 0,
+	  "0-4 rw account, 6-8 rw account", "mmap 4+2 rw = -12",
+	  "? 5 => 0-4:100003 6-8:100003" },
+	{ "refused: one side of it", 7, 0,
+	  "0-4 r, 6-8 rw account", "mmap 4+2 rw = -12",
+	  "? 5 => 0-4:1 6-8:100003" },
+	{ "refused: nothing is modified", 7, 0,
+	  "0-2 r, 2-4 rw, 4-6 r", "mprotect 2+2 r = -12",
+	  "? 5 => 0-2:1 2-4:3 4-6:1" },
+	{ "refused: nothing is modified, by another error", 7, 0,
+	  "0-2 r, 2-4 rw, 4-6 x", "mprotect 2+2 r = -13",
+	  "wrong => 0-2:1 2-4:3 4-6:4" },
+	{ "refused: nothing is unmapped", 7, 0,
+	  "0-4 rw", "munmap 1+2 = -12",
+	  "? 5 => 0-4:3" },
 	/* clang-format on */
 };
 
