@@ -3,11 +3,14 @@
 # Installs what is missing (Debian, Ubuntu), builds vmascope and records a first program with it.
 #   ./setup.sh             all of that
 #   ./setup.sh --packages  only installs
+#   ./setup.sh --tools     installs what tests/analyze.sh, tests/install/debian.sh and all of ctest -L scale need, too
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 packages=(build-essential cmake ninja-build pkg-config libunwind-dev libjansson-dev uthash-dev libdw-dev libsqlite3-dev python3
 	git perl nodejs redis-server redis-tools qemu-system-x86 busybox-static cpio groff-base)
+
+tools=(clang clang-tidy cppcheck valgrind debootstrap postgresql sqlite3 binutils)
 
 as_root()
 {
@@ -49,8 +52,13 @@ case "${1-}" in
 	install_missing
 	exit
 	;;
+--tools)
+	packages+=("${tools[@]}")
+	install_missing
+	exit
+	;;
 *)
-	echo "usage: ./setup.sh [--packages]" >&2
+	echo "usage: ./setup.sh [--packages|--tools]" >&2
 	exit 2
 	;;
 esac
