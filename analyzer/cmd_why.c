@@ -8,13 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answers.h"
 #include "callform.h"
 #include "command.h"
 #include "say.h"
-#include "story.h"
 #include "value.h"
 #include "vmaform.h"
+#include "why.h"
 
 #define MAX_FRAMES  12
 #define MAX_BORDERS 10
@@ -22,24 +21,9 @@
 
 enum { NR_MMAP = 9, NR_BRK = 12, NR_MREMAP = 25 };
 
-struct question {
-	const char *path;
-	uint64_t addrs[2];
-	size_t nr;   /* of addrs */
-	uint64_t at; /* after this call; UINT64_MAX: at the end */
-	bool json;
-};
-
-struct inquiry {
-	struct vmsc_analysis analysis;
-	struct vmsc_story stories[2];
-	struct vmsc_answers answers; /* for texts only */
-	uint64_t unmapped_by;	     /* the story ends before this call */
-};
-
 /* --- finding the moment --- */
 
-static void walk(struct inquiry *inquiry, const struct question *question, struct vmsc_input *input,
+static void walk(struct vmsc_inquiry *inquiry, const struct vmsc_question *question, struct vmsc_input *input,
 		 uint64_t stop)
 {
 	size_t i;
@@ -49,7 +33,7 @@ static void walk(struct inquiry *inquiry, const struct question *question, struc
 	vmsc_analysis_run_with_stories(&inquiry->analysis, input, stop, inquiry->stories, question->nr);
 }
 
-static void end_walk(struct inquiry *inquiry, const struct question *question)
+static void end_walk(struct vmsc_inquiry *inquiry, const struct vmsc_question *question)
 {
 	size_t i;
 
@@ -59,7 +43,8 @@ static void end_walk(struct inquiry *inquiry, const struct question *question)
 }
 
 /* Memory that is gone is asked for as it was at last. */
-static bool inquire(struct inquiry *inquiry, const struct question *question, struct vmsc_input *input)
+static bool inquire(struct vmsc_inquiry *inquiry, const struct vmsc_question *question,
+		    struct vmsc_input *input)
 {
 	memset(inquiry, 0, sizeof(*inquiry));
 	walk(inquiry, question, input, question->at);
@@ -75,13 +60,13 @@ static bool inquire(struct inquiry *inquiry, const struct question *question, st
 	return true;
 }
 
-static void free_inquiry(struct inquiry *inquiry, const struct question *question)
+static void free_inquiry(struct vmsc_inquiry *inquiry, const struct vmsc_question *question)
 {
 	vmsc_symbols_free(inquiry->answers.symbols);
 	end_walk(inquiry, question);
 }
 
-static const struct vmsc_final_vma *final_at(const struct vmsc_analysis *analysis, uint64_t addr)
+const struct vmsc_final_vma *vmsc_why_vma(const struct vmsc_analysis *analysis, uint64_t addr)
 {
 	size_t low = 0, high = analysis->nr_vmas, middle;
 
@@ -148,7 +133,7 @@ static char *anon_vma_sentence(const struct vmsc_vma *prev, const struct vmsc_vm
 		"anon_vma differs: one has anonymous pages, and this kernel does not join it to one without");
 }
 
-static char *reason_sentence(const struct vmsc_final_vma *prev, const struct vmsc_final_vma *next)
+char *vmsc_why_sentence(const struct vmsc_final_vma *prev, const struct vmsc_final_vma *next)
 {
 	switch (next->apart) {
 	case VMSC_REFUSED_NOT_ADJACENT:
@@ -173,9 +158,8 @@ static char *reason_sentence(const struct vmsc_final_vma *prev, const struct vms
 	}
 }
 
-/* What is not known of the pair, and how to find out. NULL: all is known. */
-static const char *doubt(const struct vmsc_analysis *analysis, const struct vmsc_final_vma *prev,
-			 const struct vmsc_final_vma *next)
+const char *vmsc_why_doubt(const struct vmsc_analysis *analysis, const struct vmsc_final_vma *prev,
+			   const struct vmsc_final_vma *next)
 {
 	if (!vmsc_pair_is_undetermined(vmsc_replay_mm(analysis->replay), &prev->vma, &next->vma, next->apart))
 		return NULL;
@@ -196,7 +180,7 @@ static const char *doubt(const struct vmsc_analysis *analysis, const struct vmsc
 
 /* --- text --- */
 
-static void write_stack(const struct inquiry *inquiry, uint64_t call)
+static void write_stack(const struct vmsc_inquiry *inquiry, uint64_t call)
 {
 	const struct vmsc_call_ref *ref = vmsc_analysis_call(&inquiry->analysis, call);
 	const struct vmsc_call_stack *stack;
@@ -213,7 +197,7 @@ static void write_stack(const struct inquiry *inquiry, uint64_t call)
 		printf("        and %u more frames\n", stack->nr - i);
 }
 
-static void write_call(const struct inquiry *inquiry, uint64_t call)
+static void write_call(const struct vmsc_inquiry *inquiry, uint64_t call)
 {
 	const struct vmsc_call_ref *ref = vmsc_analysis_call(&inquiry->analysis, call);
 	char *text = vmsc_analysis_call_text(&inquiry->analysis, call), *result;
@@ -230,7 +214,7 @@ static void write_call(const struct inquiry *inquiry, uint64_t call)
 	write_stack(inquiry, call);
 }
 
-static char *vma_text(const struct inquiry *inquiry, const struct vmsc_final_vma *final)
+static char *vma_text(const struct vmsc_inquiry *inquiry, const struct vmsc_final_vma *final)
 {
 	char *kind = vmsc_kind_text(&inquiry->analysis, final, false), *text;
 
@@ -260,7 +244,7 @@ static char *event_text(const struct vmsc_event *event)
 			   event->after.end, after);
 }
 
-static void write_event(const struct inquiry *inquiry, const struct vmsc_story *story, size_t at)
+static void write_event(const struct vmsc_inquiry *inquiry, const struct vmsc_story *story, size_t at)
 {
 	char *text = event_text(&story->events[at]);
 
@@ -271,7 +255,7 @@ static void write_event(const struct inquiry *inquiry, const struct vmsc_story *
 }
 
 /* How many events from @at on are the same again: one kind, from one site. */
-static size_t run_length(const struct inquiry *inquiry, const struct vmsc_story *story, size_t at)
+static size_t run_length(const struct vmsc_inquiry *inquiry, const struct vmsc_story *story, size_t at)
 {
 	const struct vmsc_history *history = &inquiry->analysis.history;
 	uint32_t site = vmsc_history_site(history, story->events[at].call);
@@ -283,7 +267,7 @@ static size_t run_length(const struct inquiry *inquiry, const struct vmsc_story 
 	return i - at;
 }
 
-static void write_story(const struct inquiry *inquiry, const struct vmsc_story *story)
+static void write_story(const struct vmsc_inquiry *inquiry, const struct vmsc_story *story)
 {
 	size_t i, length, shown = 0;
 
@@ -304,13 +288,13 @@ static void write_story(const struct inquiry *inquiry, const struct vmsc_story *
 }
 
 /* Why @next is not one with the VMA before it. */
-static void write_border(const struct inquiry *inquiry, const struct vmsc_final_vma *next)
+static void write_border(const struct vmsc_inquiry *inquiry, const struct vmsc_final_vma *next)
 {
 	const struct vmsc_final_vma *prev = next - 1;
 	const struct vmsc_border *border = vmsc_history_border(&inquiry->analysis.history, next->vma.start);
 	char *lower = vma_text(inquiry, prev), *upper = vma_text(inquiry, next),
-	     *why = reason_sentence(prev, next);
-	const char *unknown = doubt(&inquiry->analysis, prev, next);
+	     *why = vmsc_why_sentence(prev, next);
+	const char *unknown = vmsc_why_doubt(&inquiry->analysis, prev, next);
 
 	printf("  lower  %s\n  upper  %s\n  two because %s\n", lower, upper, why);
 	if (unknown)
@@ -328,7 +312,7 @@ static void write_border(const struct inquiry *inquiry, const struct vmsc_final_
 	free(why);
 }
 
-static void write_neighbours(const struct inquiry *inquiry, const struct vmsc_final_vma *final)
+static void write_neighbours(const struct vmsc_inquiry *inquiry, const struct vmsc_final_vma *final)
 {
 	const struct vmsc_final_vma *all = inquiry->analysis.vmas;
 
@@ -345,7 +329,7 @@ static void write_neighbours(const struct inquiry *inquiry, const struct vmsc_fi
 }
 
 /* Why the two VMAs are not one: every border between them keeps them apart. */
-static void write_between(const struct inquiry *inquiry, const struct vmsc_final_vma *a,
+static void write_between(const struct vmsc_inquiry *inquiry, const struct vmsc_final_vma *a,
 			  const struct vmsc_final_vma *b)
 {
 	const struct vmsc_final_vma *swap = a, *at;
@@ -379,7 +363,7 @@ static bool maps_into(const struct vmsc_call_ref *ref, const struct vmsc_vma *vm
 }
 
 /* By site, most calls first. The caller frees it. */
-static struct vmsc_groups *members_of(const struct inquiry *inquiry, const struct vmsc_vma *vma)
+static struct vmsc_groups *members_of(const struct vmsc_inquiry *inquiry, const struct vmsc_vma *vma)
 {
 	struct vmsc_groups *groups = vmsc_groups_new();
 	const struct vmsc_call_ref *ref;
@@ -396,7 +380,7 @@ static struct vmsc_groups *members_of(const struct inquiry *inquiry, const struc
 	return groups;
 }
 
-static void write_members(const struct inquiry *inquiry, const struct vmsc_vma *vma)
+static void write_members(const struct vmsc_inquiry *inquiry, const struct vmsc_vma *vma)
 {
 	struct vmsc_groups *groups = members_of(inquiry, vma);
 	const struct vmsc_group *sorted = vmsc_groups_sorted(groups);
@@ -415,14 +399,14 @@ static void write_members(const struct inquiry *inquiry, const struct vmsc_vma *
 	vmsc_groups_free(groups);
 }
 
-static void write_text(const struct inquiry *inquiry, const struct question *question)
+static void write_text(const struct vmsc_inquiry *inquiry, const struct vmsc_question *question)
 {
 	const struct vmsc_final_vma *finals[2] = {NULL, NULL};
 	char *text;
 	size_t i;
 
 	for (i = 0; i < question->nr; i++) {
-		finals[i] = final_at(&inquiry->analysis, question->addrs[i]);
+		finals[i] = vmsc_why_vma(&inquiry->analysis, question->addrs[i]);
 		text = finals[i] ? vma_text(inquiry, finals[i]) : vmsc_format("%s", "not mapped");
 		printf("0x%" PRIx64 " is %s%s\n", question->addrs[i], finals[i] ? "in " : "", text);
 		free(text);
@@ -442,128 +426,6 @@ static void write_text(const struct inquiry *inquiry, const struct question *que
 		write_between(inquiry, finals[0], finals[1]);
 }
 
-/* --- JSON --- */
-
-static json_t *stack_json(const struct inquiry *inquiry, uint64_t call)
-{
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(&inquiry->analysis, call);
-	const struct vmsc_call_stack *stack;
-	json_t *array = json_array();
-	char *frame;
-	uint32_t i;
-
-	stack = ref ? vmsc_origins_stack(inquiry->analysis.origins, ref->record->stack) : NULL;
-	for (i = 0; stack && i < stack->nr; i++) {
-		frame = vmsc_frame_text(&stack->frames[i]);
-		vmsc_json_append(array, vmsc_json_text(frame));
-		free(frame);
-	}
-	return array;
-}
-
-static json_t *call_json(const struct inquiry *inquiry, uint64_t call)
-{
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(&inquiry->analysis, call);
-	json_t *object = json_object();
-	char *text;
-
-	vmsc_json_put(object, "call", vmsc_json_number(call));
-	if (!ref)
-		return object;
-	text = vmsc_analysis_call_text(&inquiry->analysis, call);
-	vmsc_json_put(object, "text", vmsc_json_text(text));
-	vmsc_json_put(object, "result", vmsc_result_to_json(ref->record->nr, ref->record->result));
-	vmsc_json_put(object, "thread", json_integer(ref->record->tid));
-	vmsc_json_put(object, "time", vmsc_json_number(ref->record->stamp));
-	vmsc_json_put(object, "stack", stack_json(inquiry, call));
-	free(text);
-	return object;
-}
-
-static json_t *story_json(const struct inquiry *inquiry, const struct vmsc_story *story)
-{
-	json_t *array = json_array(), *object;
-	size_t i;
-
-	for (i = 0; i < story->nr_events; i++) {
-		const struct vmsc_event *event = &story->events[i];
-
-		object = call_json(inquiry, event->call);
-		vmsc_json_put(object, "event", json_string(vmsc_event_name(event->kind)));
-		vmsc_json_put(object, "before", event->had ? vmsc_vma_to_json(&event->before) : json_null());
-		vmsc_json_put(object, "after", event->has ? vmsc_vma_to_json(&event->after) : json_null());
-		vmsc_json_append(array, object);
-	}
-	return array;
-}
-
-static json_t *border_json(const struct inquiry *inquiry, const struct vmsc_final_vma *next)
-{
-	const struct vmsc_border *border = vmsc_history_border(&inquiry->analysis.history, next->vma.start);
-	const char *unknown = doubt(&inquiry->analysis, next - 1, next);
-	char *why = reason_sentence(next - 1, next);
-	json_t *object = json_object();
-
-	vmsc_json_put(object, "lower", vmsc_vma_to_json(&next[-1].vma));
-	vmsc_json_put(object, "upper", vmsc_vma_to_json(&next->vma));
-	vmsc_json_put(object, "reason", json_string(next->apart ? vmsc_refusal_name(next->apart) : "alike"));
-	vmsc_json_put(object, "flags", vmsc_flags_to_json(next->apart_bits));
-	vmsc_json_put(object, "why", vmsc_json_text(why));
-	vmsc_json_put(object, "undetermined", unknown ? json_string(unknown) : json_null());
-	vmsc_json_put(object, "set_apart_by", border ? call_json(inquiry, border->since) : json_null());
-	vmsc_json_put(object, "border_made_by", border ? call_json(inquiry, border->call) : json_null());
-	free(why);
-	return object;
-}
-
-static json_t *borders_json(const struct inquiry *inquiry, const struct question *question)
-{
-	const struct vmsc_final_vma *first = inquiry->analysis.vmas,
-				    *last = first + inquiry->analysis.nr_vmas;
-	const struct vmsc_final_vma *from = final_at(&inquiry->analysis, question->addrs[0]), *to, *swap;
-	json_t *array = json_array();
-
-	to = question->nr > 1 ? final_at(&inquiry->analysis, question->addrs[1]) : from;
-	if (!from || !to)
-		return array;
-	if (from > to) {
-		swap = from;
-		from = to;
-		to = swap;
-	}
-	if (question->nr == 1 && from > first) /* the border below too, and the one above */
-		from--;
-	if (question->nr == 1 && to + 1 < last)
-		to++;
-	for (; from < to; from++)
-		vmsc_json_append(array, border_json(inquiry, from + 1));
-	return array;
-}
-
-static void write_json(const struct inquiry *inquiry, const struct question *question)
-{
-	json_t *object = json_object(), *addresses = json_array(), *one;
-	const struct vmsc_final_vma *final;
-	size_t i;
-
-	for (i = 0; i < question->nr; i++) {
-		final = final_at(&inquiry->analysis, question->addrs[i]);
-		one = json_object();
-		vmsc_json_put(one, "address", vmsc_json_hex(question->addrs[i]));
-		vmsc_json_put(one, "vma", final ? vmsc_vma_to_json(&final->vma) : json_null());
-		vmsc_json_put(one, "history", story_json(inquiry, &inquiry->stories[i]));
-		vmsc_json_append(addresses, one);
-	}
-	vmsc_json_put(object, "schema", json_string("vmascope.why/1"));
-	vmsc_json_put(object, "unmapped_by",
-		      inquiry->unmapped_by ? vmsc_json_number(inquiry->unmapped_by) : json_null());
-	vmsc_json_put(object, "addresses", addresses);
-	vmsc_json_put(object, "borders", borders_json(inquiry, question));
-	json_dumpf(object, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(object);
-}
-
 /* --- the command --- */
 
 /* As maps prints it, with or without 0x; of a range its start. */
@@ -576,17 +438,17 @@ static bool parse_address(const char *text, uint64_t *addr)
 	return !errno && end != text && (!*end || *end == '-') && *text != '-' && *text != '+';
 }
 
-static int ask(const struct question *question)
+static int ask(const struct vmsc_question *question)
 {
 	struct vmsc_input input;
-	struct inquiry inquiry;
+	struct vmsc_inquiry inquiry;
 	int status = VMSC_EXIT_TROUBLE;
 
 	if (!vmsc_input_open(&input, question->path))
 		return status;
 	if (inquire(&inquiry, question, &input)) {
 		if (question->json)
-			write_json(&inquiry, question);
+			vmsc_why_write_json(&inquiry, question);
 		else
 			write_text(&inquiry, question);
 		free_inquiry(&inquiry, question);
@@ -612,7 +474,7 @@ int vmsc_why_main(int argc, char **argv)
 						VMSC_SYMBOL_OPTIONS,
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
-	struct question question = {.at = UINT64_MAX};
+	struct vmsc_question question = {.at = UINT64_MAX};
 	int option;
 
 	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {

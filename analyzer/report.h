@@ -26,6 +26,8 @@ bool vmsc_report_save_at(const char *trace, const char *path, uint64_t call, boo
 void vmsc_report_write_text(const struct vmsc_report *report, FILE *out);
 /* Its first lines alone. */
 void vmsc_report_write_answer(const struct vmsc_report *report, FILE *out);
+/* VMAs over time; nothing where little happened. */
+void vmsc_report_write_growth(const struct vmsc_report *report, FILE *out);
 /* Several processes side by side, children below their parents. */
 void vmsc_report_write_tree(const struct vmsc_report *reports, size_t nr, FILE *out);
 /* The differences of each checkpoint and the first mispredicted call, as `check` prints them. */
