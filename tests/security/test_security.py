@@ -277,5 +277,24 @@ def topic_terminal(base):
     check_output(["check"], run(VMASCOPE, "check", os.path.join(base, "bad.jsonl"), status=2))
 
 
+def topic_page(base):
+    """The page loads nothing, from nowhere, and a name in it is a name."""
+    folder = os.path.join(base, "a<", "script><script>alert(1)<")  # with its slash: an end of the page's own script
+    os.makedirs(folder)
+    program = shutil.copy(shutil.which("true"), os.path.join(folder, "img src=x onerror=alert(2)>"))
+    trace, page = os.path.join(base, "t.vmt"), os.path.join(base, "page.html")
+    run(VMASCOPE, "record", "--follow=off", "-o", trace, "--", program)
+    run(VMASCOPE, "report", "--html", page, trace)
+    text = open(page).read()
+    assert mode(page) == 0o600
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert policy and "default-src 'none'" in policy[1] and "http" not in policy[1], policy
+    assert text.index(policy[0]) < text.index("<script"), "the policy comes before what it is for"
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:|//)|@import|url\(""", text), "loads something"
+    assert "alert(1)" in text and "alert(2)" in text
+    for name in "<script>alert(1)", "<img src=x onerror":
+        assert name not in text, name
+
+
 with tempfile.TemporaryDirectory(prefix="vmascope-security.") as folder:
     globals()["topic_" + sys.argv[1]](os.path.realpath(folder))
