@@ -12,6 +12,7 @@
 #include "command.h"
 #include "input.h"
 #include "say.h"
+#include "vmaform.h"
 #include "table.h"
 #include "value.h"
 #include "vmascope/replay.h"
@@ -51,7 +52,7 @@ struct wish {
 	const char *without[MAX_LANES];
 	size_t nr_without;
 	struct vmsc_ways ways;
-	bool json;
+	bool json, maps;
 };
 
 static void *take(void *ctx, size_t size)
@@ -367,6 +368,27 @@ static bool add_lanes(struct race *race, const struct wish *wish)
 	return !wish->kernels || add_kernels(race, wish->kernels);
 }
 
+/* The VMAs at the end under each set of rules, a line each; the recorder's own are not the program's. */
+static void write_maps(const struct race *race)
+{
+	for (size_t i = 0; i < race->nr; i++) {
+		const struct vmsc_mm *mm = vmsc_replay_mm(race->lanes[i].replay);
+		struct vmsc_vma vma = {.end = 0};
+		char perms[5], *flags;
+
+		printf("rules %s\n", race->lanes[i].name);
+		while (mm && vmsc_mm_find(mm, vma.end, &vma)) {
+			if (vma.traits & VMSC_VMA_OWN)
+				continue;
+			vmsc_perms_text(vma.vm_flags, perms);
+			flags = vmsc_flags_text(vma.vm_flags);
+			printf("%" PRIx64 "-%" PRIx64 " %s %08" PRIx64 " %s\n", vma.start, vma.end, perms,
+			       vma.file ? vma.pgoff << VMSC_PAGE_SHIFT : 0, flags);
+			free(flags);
+		}
+	}
+}
+
 static int replay(const char *path, const struct wish *wish)
 {
 	struct race race = {.nr = 0};
@@ -379,7 +401,9 @@ static int replay(const char *path, const struct wish *wish)
 	if (add_lanes(&race, wish)) {
 		while ((record = vmsc_trace_next(&input.trace)))
 			feed(&race, record);
-		if (wish->json)
+		if (wish->maps)
+			write_maps(&race);
+		else if (wish->json)
 			write_race_json(&race);
 		else
 			write_race(&race);
@@ -407,6 +431,9 @@ static bool take_option(struct wish *wish, int option)
 	case 'j':
 		wish->json = true;
 		return true;
+	case 'M':
+		wish->maps = true;
+		return true;
 	default:
 		return false;
 	}
@@ -414,13 +441,11 @@ static bool take_option(struct wish *wish, int option)
 
 int vmsc_replay_main(int argc, char **argv)
 {
-	static const struct option options[] = {{"kernel", required_argument, NULL, 'k'},
-						{"without", required_argument, NULL, 'w'},
-						{"unmap", required_argument, NULL, 'u'},
-						{"merge", required_argument, NULL, 'm'},
-						{"json", no_argument, NULL, 'j'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+		{"kernel", required_argument, NULL, 'k'}, {"without", required_argument, NULL, 'w'},
+		{"unmap", required_argument, NULL, 'u'},  {"merge", required_argument, NULL, 'm'},
+		{"json", no_argument, NULL, 'j'},	  {"maps", no_argument, NULL, 'M'},
+		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0}};
 	struct wish wish = {.nr_without = 0};
 	int option;
 
@@ -437,7 +462,8 @@ int vmsc_replay_main(int argc, char **argv)
 	if (argc - optind != 1)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs one trace");
 	if (wish.ways.asked && (wish.kernels || wish.nr_without))
-		return vmsc_usage(VMSC_EXIT_TROUBLE, "--unmap and --merge keep to the trace's rules and calls");
+		return vmsc_usage(VMSC_EXIT_TROUBLE,
+				  "--unmap and --merge keep to the trace's rules and calls");
 	if (wish.ways.asked)
 		return vmsc_ways_replay(argv[optind], &wish.ways, wish.json);
 	if (!wish.kernels && !wish.nr_without)

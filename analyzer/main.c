@@ -64,6 +64,7 @@ static const struct vmsc_command commands[] = {
 	 "compare\n"
 	 "  --unmap=show         instead: each unmapping with its struct unmap_desc\n"
 	 "  --merge=cases        instead: merge as now and by the eight cases of old, and compare\n"
+	 "  --maps               instead: the VMAs at the end under each, with the codes of VmFlags\n"
 	 "  --json               as JSON\n"
 	 "--unmap=wrong-ceiling, -floor, -tree, -reset or -lock has a mistake planted, which must be found.\n"
 	 "Exit status: 0; 1 when two implementations of the same rules part; 2 not a readable trace.\n",

@@ -42,6 +42,8 @@ static void watch(pid_t pid)
 
 /* --- the model's side --- */
 
+static bool may_lock(void);
+
 static void *take(void *ctx, size_t size)
 {
 	(void)ctx;
@@ -108,6 +110,31 @@ static bool reads_huge(const struct vmsc_vma *vma, uint64_t addr)
 	       start + VMSC_PMD_SIZE <= vma->end;
 }
 
+static uint64_t soft_limit(int resource)
+{
+	struct rlimit limit;
+
+	return getrlimit(resource, &limit) || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
+/* The limits that count are those of who makes the access: ours, where it is made from outside. */
+static int grow_stack(struct vmsc_mm *mm, const struct vmsc_step *step, uint64_t end)
+{
+	struct vmsc_limits *limits = &vmsc_mm_config(mm)->limits, kept = *limits;
+	int err;
+
+	if (step->kind == VMSC_STEP_POKE) {
+		limits->as = soft_limit(RLIMIT_AS);
+		limits->data = soft_limit(RLIMIT_DATA);
+		limits->stack = soft_limit(RLIMIT_STACK);
+		limits->memlock = soft_limit(RLIMIT_MEMLOCK);
+		limits->ipc_lock = may_lock();
+	}
+	err = vmsc_mm_grow_stack(mm, end, step->addr & ~(VMSC_PAGE_SIZE - 1));
+	*limits = kept;
+	return err;
+}
+
 /* The stack grows before the access is judged; otherwise only an access that worked tells something. */
 static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step)
 {
@@ -120,7 +147,7 @@ static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step)
 		return -EFAULT;
 	if (vma.start > step->addr) {
 		if (vma.vm_flags & VMSC_VM(GROWSDOWN))
-			err = vmsc_mm_grow_stack(mm, vma.end, step->addr & ~(VMSC_PAGE_SIZE - 1));
+			err = grow_stack(mm, step, vma.end);
 		return err ? -EFAULT : step->result; /* what it grew to may still not be accessible */
 	}
 	if (!writes && !step->result && reads_huge(&vma, step->addr))
