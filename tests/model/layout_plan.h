@@ -51,8 +51,9 @@ struct layout_piece {
 	uint64_t pgoff;
 	uint64_t born;
 	uint32_t file, anon_vma, policy, uffd, name;
-	char letter;
+	int letter; /* a char, without bytes that nobody sets: pieces are compared as memory */
 };
+_Static_assert(sizeof(struct layout_piece) == 5 * 8 + 6 * 4, "no padding");
 
 struct layout_drawing {
 	size_t nr;
