@@ -109,7 +109,8 @@ class Bench:
             self.objects[path] = self.build(path)
         self.library(self.objects.values(), os.path.join(folder, "libmodel.so"))
         tests = os.path.join(ROOT, "tests", "model")
-        layout = [self.build(path) for path in sorted(glob.glob(tests + "/layout*.c"))]
+        listed = re.search(r"add_library\(vmsc_layout STATIC([^)]*)\)", open(tests + "/CMakeLists.txt").read())[1]
+        layout = [self.build(os.path.join(tests, name)) for name in listed.split()]
         self.tests = []
         for table in TABLES:
             self.program(table, layout + [self.build(f"{tests}/test_{table}.c")])
