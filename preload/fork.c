@@ -45,8 +45,8 @@ long vmsc_fork(uint32_t nr, const uint64_t args[6])
 	if (vmsc_state() != VMSC_STATE_ACTIVE) {
 		ret = vmsc_call_raw(nr, args);
 		if (!ret) {
-			vmsc_trap_child();
 			vmsc_spare_child();
+			vmsc_trap_child();
 		}
 		return ret;
 	}
@@ -144,12 +144,12 @@ void vmsc_fork_child(void)
 {
 	struct vmsc_replay *parents = vmsc_rec.model_busy ? NULL : vmsc_rec.replay;
 
-	vmsc_trap_child();
 	vmsc_spare_child();
 	if (!vmsc_rec.options.follow) {
 		vmsc_set_state(VMSC_STATE_OFF);
 		return;
 	}
+	vmsc_trap_child();
 	vmsc_set_state(VMSC_STATE_STARTING);
 	forget_parent();
 	vmsc_rec.shared->pid = sys_getpid();
