@@ -132,10 +132,10 @@ static uint64_t wanted_bytes(const struct vmsc_call *call)
 	}
 }
 
-static void measure(struct vmsc_failure *failure, const struct vmsc_mm *mm, const struct vmsc_limits *limits,
-		    const struct vmsc_call *call)
+void vmsc_failure_measure(struct vmsc_failure *failure, struct vmsc_mm *mm, const struct vmsc_call *call)
 {
-	failure->wanted = wanted_bytes(call);
+	const struct vmsc_limits *limits = &vmsc_mm_config(mm)->limits;
+
 	switch (failure->cause) {
 	case VMSC_CAUSE_MAP_COUNT:
 		failure->used = vmsc_mm_map_count(mm);
@@ -359,7 +359,7 @@ static void explain_brk(struct vmsc_failure *failure, struct vmsc_mm *mm, const 
 		failure->cause = VMSC_CAUSE_RLIMIT_DATA;
 	else if (vmsc_mm_map_count(mm) > limits->max_map_count)
 		failure->cause = VMSC_CAUSE_MAP_COUNT;
-	measure(failure, mm, limits, call);
+	failure->wanted = wanted_bytes(call);
 }
 
 /* --- one call --- */
@@ -385,7 +385,7 @@ static uint32_t binding_limits(struct vmsc_mm *mm, const struct vmsc_call *call)
 
 void vmsc_failure_explain(struct vmsc_failure *failure, struct vmsc_mm *mm, const struct vmsc_call *call)
 {
-	struct vmsc_limits given = vmsc_mm_config(mm)->limits, lifted = given;
+	struct vmsc_limits lifted = vmsc_mm_config(mm)->limits;
 	int64_t answer;
 	size_t i;
 
@@ -411,5 +411,5 @@ void vmsc_failure_explain(struct vmsc_failure *failure, struct vmsc_mm *mm, cons
 		;
 	failure->cause = limit_causes[i];
 	failure->also &= ~(1u << failure->cause);
-	measure(failure, mm, &given, call);
+	failure->wanted = wanted_bytes(call);
 }

@@ -55,5 +55,8 @@ bool vmsc_call_failed(const struct vmsc_call *call);
 
 /* Asked right after the step of a call that failed. */
 void vmsc_failure_explain(struct vmsc_failure *failure, struct vmsc_mm *mm, const struct vmsc_call *call);
+/* How far the limit was used: asked after that, where somebody wants to know, since it may look at every VMA.
+ */
+void vmsc_failure_measure(struct vmsc_failure *failure, struct vmsc_mm *mm, const struct vmsc_call *call);
 
 #endif

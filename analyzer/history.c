@@ -262,6 +262,7 @@ static void note_failure(struct vmsc_history *history, struct vmsc_mm *mm, const
 		history->failures[i].last_call = call->seq;
 		return;
 	}
+	vmsc_failure_measure(&fresh.first, mm, call);
 	APPEND(history->failures, history->nr_failures, fresh);
 }
 
