@@ -292,8 +292,8 @@ bool vmsc_trial_can(const struct vmsc_step *step)
 
 static bool is_huge(const struct vmsc_call *call)
 {
-	return (call->nr == SYS_mmap && call->args[1] >> 32) ||
-	       (call->nr == SYS_mremap && call->args[2] >> 32);
+	return (call->nr == SYS_mmap && call->args[1] >> 30) ||
+	       (call->nr == SYS_mremap && call->args[2] >> 30);
 }
 
 /* Which results is the model given even when it must predict: modes and masks are not decoded, how far a

@@ -88,6 +88,9 @@ static int check_shared_file(const struct vmsc_mm *mm, struct vmsc_mapping *mapp
 
 	if (type == MAP_SHARED_)
 		mapping->flags &= LEGACY_MASK;
+	if (type == MAP_SHARED_VALIDATE_ && (mapping->flags & MAP_ABOVE4G_) &&
+	    !has_rule(mm, VMSC_RULE_MAP_ABOVE4G))
+		return -EOPNOTSUPP;
 	if (mapping->flags & ~(uint32_t)LEGACY_MASK)
 		return -EOPNOTSUPP;
 	if ((mapping->prot & PROT_WRITE_) && !(mode & VMSC_FILE_WRITE))
