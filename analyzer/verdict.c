@@ -149,7 +149,7 @@ struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
 const char *vmsc_hidden_name(enum vmsc_hidden hidden)
 {
 	static const char *const names[] = {"nothing", "anon_vma", "file",   "policy",
-					    "driver",  "memory",   "address", "beginning"};
+					    "driver",  "memory",   "address", "order", "beginning"};
 
 	return (unsigned int)hidden < sizeof(names) / sizeof(names[0]) ? names[hidden] : "unknown";
 }

@@ -336,6 +336,7 @@ enum vmsc_hidden {
 	VMSC_HIDDEN_DRIVER, /* a driver decides: vm_flags, errors */
 	VMSC_HIDDEN_MEMORY, /* the kernel was short of memory, overcommit */
 	VMSC_HIDDEN_ADDRESS, /* a randomised or unknown placement */
+	VMSC_HIDDEN_ORDER, /* which other thread's calls came before it */
 	VMSC_HIDDEN_BEGINNING, /* the VMAs that there were at the beginning could not be read */
 };
 

@@ -219,6 +219,41 @@ static void test_layout(void)
 	}
 }
 
+/* A contradiction is the rules' fault, unless the call's place among other threads' is not certain. */
+static void test_order(void)
+{
+	static const struct {
+		const char *name;
+		uint16_t flags;
+		int64_t result; /* of munmap at an address that is no page's */
+		uint64_t mispredicted, undetermined;
+	} rows[] = {
+		{"as the rules say", 0, -22, 0, 0},
+		{"against the rules", 0, 0, 1, 0},
+		{"unordered, as the rules say", VMSC_CALL_UNORDERED, -22, 0, 0},
+		{"unordered, against them", VMSC_CALL_UNORDERED, 0, 0, 1},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct vmsc_replay *replay = new_replay(vmsc_rules_of_release(6, 18), false);
+		const struct vmsc_tally *tally = vmsc_replay_tally(replay);
+		const uint64_t args[] = {1, 4096};
+		struct vmsc_call_record call = {.head.type = VMSC_RECORD_CALL,
+						.head.flags = rows[i].flags,
+						.nr = 11,
+						.nr_args = 2,
+						.result = rows[i].result};
+
+		feed(replay, &call, sizeof(call), args, sizeof(args));
+		CHECK(tally->mispredicted == rows[i].mispredicted &&
+			      tally->undetermined == rows[i].undetermined &&
+			      tally->predicted == 1 - rows[i].undetermined &&
+			      tally->unordered == (rows[i].flags != 0),
+		      "order, %s", rows[i].name);
+		vmsc_replay_free(replay);
+	}
+}
+
 static void feed_snapshot(struct vmsc_replay *replay, enum vmsc_when when,
 			  const struct vmsc_seen_record *seen, const char *const *labels, size_t nr)
 {
@@ -324,6 +359,7 @@ int main(void)
 	test_names();
 	test_orders();
 	test_layout();
+	test_order();
 	test_kinds();
 	test_many();
 	vmsc_replay_free(NULL);
