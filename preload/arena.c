@@ -82,9 +82,29 @@ uint64_t vmsc_arena_base(void)
 	return base;
 }
 
+/*
+ * The slot is only where we look for room: a program that chooses addresses at random (V8 does) may have something there too.
+ * Ours is what we have used of each part.
+ */
 bool vmsc_arena_owns(uint64_t start, uint64_t end)
 {
-	return base && start >= base && end <= base + VMSC_OWN_SIZE && start < end;
+	const uint64_t parts[][2] = {
+		{ base + VMSC_OWN_STATE, base + VMSC_OWN_STATE + sizeof(struct vmsc_shared) + VMSC_PAGE_SIZE - 1 },
+		{ base + VMSC_OWN_HEADER, base + VMSC_OWN_HEADER + VMSC_TRACE_HEADER_SIZE },
+		{ base + VMSC_OWN_BALLAST, base + VMSC_OWN_BALLAST + VMSC_PAGE_SIZE },
+		{ base + VMSC_OWN_WINDOW, base + VMSC_OWN_WINDOW + VMSC_TRACE_BLOCK_SIZE },
+		{ base + VMSC_OWN_ARENA, end_byte },
+		{ base + VMSC_OWN_LIBRARIES, library_next },
+		{ base + VMSC_OWN_POOL, pool_next },
+	};
+
+	if (!base || start < base || end > base + VMSC_OWN_SIZE || start >= end)
+		return false;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (start >= parts[i][0] && end <= parts[i][1])
+			return true;
+	}
+	return false;
 }
 
 void vmsc_arena_restart(void)

@@ -36,7 +36,7 @@ int vmsc_arena_start(void);
 /* The slot's first address; 0 before vmsc_arena_start(). */
 uint64_t vmsc_arena_base(void);
 
-/* Does [start, end) lie in our slot? */
+/* Does [start, end) lie in what we have used of our slot? */
 bool vmsc_arena_owns(uint64_t start, uint64_t end);
 
 /* A mapping of ours as by mmap, also where the process has as many as it may. */

@@ -4,6 +4,7 @@
 
 #include <link.h>
 
+#include "arena.h"
 #include "recorder.h"
 #include "writer.h"
 
@@ -28,10 +29,10 @@ void vmsc_own_add(uint64_t start, uint64_t end)
 bool vmsc_own_contains(uint64_t start, uint64_t end)
 {
 	for (uint32_t i = 0; i < nr_ranges; i++) {
-		if (start >= ranges[i].start && end <= ranges[i].end)
+		if (ranges[i].start != vmsc_arena_base() && start >= ranges[i].start && end <= ranges[i].end)
 			return true;
 	}
-	return false;
+	return vmsc_arena_owns(start, end);
 }
 
 void vmsc_own_tell(void)

@@ -262,6 +262,12 @@ def case_brk():
     check_counts(run, run.only())
 
 
+def case_slot():
+    """Where the program has something in the recorder's slot of addresses, it is the program's."""
+    run = Run("victim_slot")
+    check_counts(run, run.only())
+
+
 def case_fds():
     run = Run("victim_fds")
     check_counts(run, run.only())
