@@ -188,7 +188,7 @@ bool vmsc_look_anon(uint64_t start, uint64_t end, uint64_t *addr)
 
 	start &= ~(VMSC_PAGE_SIZE - 1);
 	end = (end + VMSC_PAGE_SIZE - 1) & ~(VMSC_PAGE_SIZE - 1);
-	if (!no_scan) {
+	for (int i = 0; i < 2 && !no_scan; i++) { /* again: the text tells less, it does not know the zero page */
 		if (scan_anon(start, end, addr, &err))
 			return true;
 		if (err >= 0)
