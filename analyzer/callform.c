@@ -181,6 +181,8 @@ json_t *vmsc_call_to_json(const struct vmsc_written_call *call)
 	vmsc_json_put(object, "time", vmsc_json_number(record->stamp));
 	if (record->head.flags & VMSC_CALL_UNORDERED)
 		vmsc_json_put(object, "unordered", json_true());
+	if (record->head.flags & VMSC_CALL_RACED)
+		vmsc_json_put(object, "raced", json_true());
 	if (record->head.flags & VMSC_CALL_VFORK_CHILD)
 		vmsc_json_put(object, "vfork_child", json_true());
 	if (record->head.flags & VMSC_CALL_OUT_OF_LIBC)
@@ -317,6 +319,8 @@ static enum field_answer read_about(struct vmsc_call_record *record, const char 
 		good = vmsc_json_get_u64(value, &record->stamp);
 	else if (!strcmp(key, "unordered"))
 		good = flag_of_json(record, VMSC_CALL_UNORDERED, value);
+	else if (!strcmp(key, "raced"))
+		good = flag_of_json(record, VMSC_CALL_RACED, value);
 	else if (!strcmp(key, "vfork_child"))
 		good = flag_of_json(record, VMSC_CALL_VFORK_CHILD, value);
 	else if (!strcmp(key, "out_of_libc"))

@@ -56,6 +56,14 @@ static void model_call(struct vmsc_call *to, const struct vmsc_captured *call)
 	to->mode = call->extra.mode;
 }
 
+/*
+ * Ranges in which there was no page when asked. With other threads one may come before the kernel looks: then it can't be
+ * known what the kernel saw.
+ */
+static struct vmsc_range empty[NR_ASKS] = { { 0, 0 } };
+static size_t nr_empty = 0;
+static bool is_threaded = false;
+
 static void ask_range(const struct vmsc_range *range)
 {
 	struct vmsc_touch_record touch = { .addr = 0 };
@@ -63,6 +71,20 @@ static void ask_range(const struct vmsc_range *range)
 	vmsc_rec.header->asked++;
 	if (vmsc_look_anon(range->start, range->end, &touch.addr))
 		vmsc_writer_put(VMSC_RECORD_TOUCH, 0, &touch, sizeof(touch), NULL, 0);
+	else if (is_threaded && nr_empty < NR_ASKS)
+		empty[nr_empty++] = *range;
+}
+
+/* Returns: the address of a page that came while the call was made, 0 for none. */
+static uint64_t look_again(void)
+{
+	uint64_t addr;
+
+	for (size_t i = 0; i < nr_empty; i++) {
+		if (vmsc_look_anon(empty[i].start, empty[i].end, &addr))
+			return addr;
+	}
+	return 0;
 }
 
 /* What a decision of the model's hangs on, or what is about to vanish, is asked while it can be seen. */
@@ -72,6 +94,8 @@ static void ask(const struct vmsc_captured *captured)
 	struct vmsc_call call;
 	size_t nr, room = NR_ASKS;
 
+	nr_empty = 0;
+	is_threaded = is_threaded || captured->tid != vmsc_rec.shared->pid;
 	if (!vmsc_rec.replay)
 		return;
 	model_call(&call, captured);
@@ -135,7 +159,7 @@ static void observe(const struct vmsc_captured *call)
 	if (!vmsc_rec.replay || vmsc_state() != VMSC_STATE_ACTIVE)
 		return;
 	last = vmsc_replay_last(vmsc_rec.replay);
-	is_open = last->undetermined != VMSC_HIDDEN_NOTHING || call->flags & VMSC_CALL_UNORDERED;
+	is_open = last->undetermined != VMSC_HIDDEN_NOTHING || call->flags & (VMSC_CALL_UNORDERED | VMSC_CALL_RACED);
 	if (!is_open && vmsc_rec.options.check != VMSC_CHECK_CALL)
 		return;
 	if (last->start < last->end)
@@ -180,6 +204,8 @@ void vmsc_call_drain(const struct vmsc_pending *pending)
 
 static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], const struct vmsc_frames *frames)
 {
+	struct vmsc_touch_record touch = { .addr = 0 };
+
 	set_busy(1);
 	call->stack = frames ? vmsc_stack_id(frames) : 0;
 	vmsc_extra_before(call);
@@ -189,8 +215,13 @@ static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], con
 	vmsc_tables_after();
 	vmsc_extra_after(call);
 	vmsc_tables_write();
+	touch.addr = nr_empty ? look_again() : 0;
+	if (touch.addr)
+		call->flags |= VMSC_CALL_RACED;
 	vmsc_call_write(call);
 	observe(call);
+	if (touch.addr)
+		vmsc_writer_put(VMSC_RECORD_TOUCH, 0, &touch, sizeof(touch), NULL, 0);
 	set_busy(0);
 }
 

@@ -161,6 +161,7 @@ enum {
 	VMSC_CALL_UNORDERED = 1, /* its place among the others is not certain: the lock was not had in time */
 	VMSC_CALL_VFORK_CHILD = 2, /* made by a vfork child in this address space */
 	VMSC_CALL_OUT_OF_LIBC = 4, /* caught otherwise than at a patched site */
+	VMSC_CALL_RACED = 16, /* another thread wrote the first page of a VMA on which the call's outcome hangs, meanwhile */
 	VMSC_CALL_NO_FILE = 8, /* the fifth argument was -1: it and the sixth, 0, are left out (mmap without a file) */
 };
 

@@ -278,10 +278,12 @@ static int step(struct vmsc_replay *replay, const struct vmsc_call *call)
 	return 0;
 }
 
-/* Of a call whose place among the others is not certain a contradiction says nothing about the rules. */
-static void excuse(struct vmsc_outcome *outcome)
+/* Where it is not certain what came before the call, a contradiction says nothing about the rules. */
+static void excuse(struct vmsc_outcome *outcome, uint16_t flags)
 {
-	if (!outcome->wrong)
+	if (flags & VMSC_CALL_RACED && !outcome->undetermined)
+		outcome->undetermined = VMSC_HIDDEN_ANON_VMA;
+	if (!(flags & (VMSC_CALL_UNORDERED | VMSC_CALL_RACED)) || !outcome->wrong)
 		return;
 	outcome->wrong = false;
 	if (!outcome->undetermined)
@@ -300,8 +302,7 @@ static int take_call(struct vmsc_replay *replay, const struct vmsc_call_record *
 	err = step(replay, &call);
 	if (err)
 		return err;
-	if (record->head.flags & VMSC_CALL_UNORDERED)
-		excuse(&replay->last);
+	excuse(&replay->last, record->head.flags);
 	replay->tally.calls++;
 	replay->tally.unordered += (record->head.flags & VMSC_CALL_UNORDERED) != 0;
 	count_call(&replay->tally, &call, &replay->last);

@@ -268,6 +268,13 @@ def case_slot():
     check_counts(run, run.only())
 
 
+def case_race():
+    """A first page that another thread writes while a call is made does not make the rules wrong."""
+    run = Run("victim_race")
+    check_counts(run, run.only())
+    check_reports(run, "full")
+
+
 def case_fds():
     run = Run("victim_fds")
     check_counts(run, run.only())

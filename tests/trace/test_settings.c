@@ -232,6 +232,8 @@ static void test_order(void)
 		{"against the rules", 0, 0, 1, 0},
 		{"unordered, as the rules say", VMSC_CALL_UNORDERED, -22, 0, 0},
 		{"unordered, against them", VMSC_CALL_UNORDERED, 0, 0, 1},
+		{"raced, as the rules say", VMSC_CALL_RACED, -22, 0, 1},
+		{"raced, against them", VMSC_CALL_RACED, 0, 0, 1},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -248,7 +250,7 @@ static void test_order(void)
 		CHECK(tally->mispredicted == rows[i].mispredicted &&
 			      tally->undetermined == rows[i].undetermined &&
 			      tally->predicted == 1 - rows[i].undetermined &&
-			      tally->unordered == (rows[i].flags != 0),
+			      tally->unordered == (rows[i].flags == VMSC_CALL_UNORDERED),
 		      "order, %s", rows[i].name);
 		vmsc_replay_free(replay);
 	}
