@@ -124,6 +124,8 @@ write_jobs()
 
 write_root()
 {
+	local own_tmp='mount -t tmpfs none /tmp'
+	case $build/ in /tmp/*) own_tmp=: ;; esac # what is taken along would be hidden
 	mkdir -p "$work/root"/{bin,proc,sys,dev,tmp,out,root}
 	cp "$(command -v busybox)" "$work/root/bin/"
 	ln -sf busybox "$work/root/bin/sh"
@@ -134,7 +136,7 @@ write_root()
 	cat >"$work/root/init" <<-INIT
 		#!/bin/busybox sh
 		/bin/busybox --install -s /bin
-		mount -t proc none /proc; mount -t sysfs none /sys; mount -t tmpfs none /tmp; mount -t devtmpfs none /dev
+		mount -t proc none /proc; mount -t sysfs none /sys; $own_tmp; mount -t devtmpfs none /dev
 		echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
 		mkdir -p /dev/shm; mount -t tmpfs none /dev/shm; mount -t tmpfs none /out
 		export PATH=/bin:$build/bin HOME=/root LC_ALL=C
