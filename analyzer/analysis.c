@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap.h"
 #include "progress.h"
 #include "say.h"
 #include "story.h"
@@ -90,19 +91,6 @@ static void on_call(void *ctx, const struct vmsc_call *call, const struct vmsc_c
 		APPEND(analysis->wrong.all, analysis->wrong.nr, kept);
 	if (outcome->undetermined)
 		APPEND(analysis->undetermined.all, analysis->undetermined.nr, kept);
-}
-
-static void *take(void *ctx, size_t size)
-{
-	(void)ctx;
-	return malloc(size);
-}
-
-static void give_back(void *ctx, void *ptr, size_t size)
-{
-	(void)ctx;
-	(void)size;
-	free(ptr);
 }
 
 /* --- what the records tell --- */
@@ -266,7 +254,7 @@ static void walk(struct vmsc_analysis *analysis, struct vmsc_input *input)
 static void begin(struct vmsc_analysis *analysis, const void *data, const vmsc_rules_t *rules)
 {
 	struct vmsc_replay_config config = {
-		.allocator = {.alloc = take, .free = give_back},
+		.allocator = vmsc_heap,
 		.rules = rules ? *rules : 0,
 		.rules_given = rules,
 		.listener = {.difference = on_difference,

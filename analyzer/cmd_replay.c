@@ -10,6 +10,7 @@
 
 #include "callform.h"
 #include "command.h"
+#include "heap.h"
 #include "input.h"
 #include "say.h"
 #include "vmaform.h"
@@ -55,22 +56,9 @@ struct wish {
 	bool json, maps;
 };
 
-static void *take(void *ctx, size_t size)
-{
-	(void)ctx;
-	return malloc(size);
-}
-
-static void give_back(void *ctx, void *ptr, size_t size)
-{
-	(void)ctx;
-	(void)size;
-	free(ptr);
-}
-
 static void add_lane(struct race *race, char *name, const vmsc_rules_t *rules)
 {
-	struct vmsc_replay_config config = {.allocator = {.alloc = take, .free = give_back}};
+	struct vmsc_replay_config config = {.allocator = vmsc_heap};
 
 	if (rules) {
 		config.rules = *rules;

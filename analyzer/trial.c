@@ -17,6 +17,7 @@
 
 #include <linux/prctl.h>
 
+#include "heap.h"
 #include "say.h"
 
 #define STEP_SECONDS 30
@@ -44,19 +45,6 @@ static void watch(pid_t pid)
 
 static bool may_lock(void);
 
-static void *take(void *ctx, size_t size)
-{
-	(void)ctx;
-	return malloc(size);
-}
-
-static void give_back(void *ctx, void *ptr, size_t size)
-{
-	(void)ctx;
-	(void)size;
-	free(ptr);
-}
-
 static bool insert_own(struct vmsc_mm *mm)
 {
 	const uint64_t may = VMSC_VM(MAYREAD) | VMSC_VM(MAYWRITE) | VMSC_VM(MAYEXEC);
@@ -78,7 +66,6 @@ static bool insert_own(struct vmsc_mm *mm)
 
 static struct vmsc_mm *make_model(const struct vmsc_trial *trial)
 {
-	static const struct vmsc_allocator allocator = {.alloc = take, .free = give_back};
 	const struct vmsc_trial_config *from = &trial->config;
 	const struct vmsc_puppet *puppet = &trial->processes[0].puppet;
 	struct vmsc_mm_config config = {.rules = from->rules, .limits = from->limits};
@@ -92,7 +79,7 @@ static struct vmsc_mm *make_model(const struct vmsc_trial *trial)
 	config.layout.randomized = puppet->randomized;
 	config.layout.start_brk = from->start_brk;
 	config.layout.brk = from->brk;
-	mm = vmsc_mm_new(&allocator, &config);
+	mm = vmsc_mm_new(&vmsc_heap, &config);
 	if (!mm || !insert_own(mm))
 		vmsc_out_of_memory();
 	for (size_t i = 0; i < from->files->nr; i++)

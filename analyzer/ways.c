@@ -9,6 +9,7 @@
 
 #include "callform.h"
 #include "command.h"
+#include "heap.h"
 #include "input.h"
 #include "say.h"
 #include "unmapform.h"
@@ -37,19 +38,6 @@ struct pair {
 	char *first_text, *why; /* why: NULL as long as they are the same */
 };
 
-static void *take(void *ctx, size_t size)
-{
-	(void)ctx;
-	return malloc(size);
-}
-
-static void give_back(void *ctx, void *ptr, size_t size)
-{
-	(void)ctx;
-	(void)size;
-	free(ptr);
-}
-
 static void on_merge(void *ctx, const struct vmsc_merge_note *note)
 {
 	((struct side *)ctx)->cases[note->merge_case]++;
@@ -68,7 +56,7 @@ static void on_unmap_event(void *ctx, const struct vmsc_unmap_event *event)
 static void open_side(struct side *side, enum vmsc_merge_way merge, enum vmsc_unmap_way unmap)
 {
 	struct vmsc_replay_config config = {
-		.allocator = {.alloc = take, .free = give_back},
+		.allocator = vmsc_heap,
 		.merge_way = merge,
 		.unmap_way = unmap,
 		.listener = {.merge = on_merge,
@@ -317,7 +305,7 @@ static void show_json(void *ctx, const struct vmsc_unmap_note *note)
 static int show(const char *path, bool json)
 {
 	const struct vmsc_replay_config config = {
-		.allocator = {.alloc = take, .free = give_back},
+		.allocator = vmsc_heap,
 		.listener = {.unmap = json ? show_json : show_text},
 	};
 	enum vmsc_ended ended = VMSC_ENDED_NOT;
