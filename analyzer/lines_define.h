@@ -12,7 +12,9 @@
 
 struct vmsc_line_reader {
 	struct vmsc_image *image;
-	char *why; /* the reason of a refusal */
+	char *why;	  /* the reason of a refusal */
+	uint64_t touched; /* pages by "touch" beyond the first of each line, which the line's own length pays
+			     for */
 };
 
 /* Sets the reason; always false. */

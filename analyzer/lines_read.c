@@ -15,7 +15,9 @@
 #include "value.h"
 #include "vmaform.h"
 
-#define TOUCH_MAX_PAGES 65536
+#define TOUCH_MAX_PAGES	    65536
+#define TOUCH_ALL_MAX_PAGES (4 * TOUCH_MAX_PAGES) /* a record each: 4 MiB, however many lines ask for them   \
+						   */
 
 static bool read_call(struct vmsc_line_reader *reader, const json_t *line)
 {
@@ -45,6 +47,10 @@ static bool read_touch(struct vmsc_line_reader *reader, const json_t *line)
 		return vmsc_line_refuse(reader, "a touch needs an address and a len of at most 65536 pages");
 	if (json_is_false(json_object_get(line, "write")))
 		return true;
+	reader->touched += length ? (length - 1) / VMSC_PAGE_SIZE : 0;
+	if (reader->touched > TOUCH_ALL_MAX_PAGES)
+		return vmsc_line_refuse(reader, "touches of more than one page are %d pages in all at most",
+					TOUCH_ALL_MAX_PAGES);
 	for (done = 0; done < length; done += VMSC_PAGE_SIZE, touch.addr += VMSC_PAGE_SIZE)
 		if (!vmsc_line_add(reader, &touch, sizeof(touch), NULL, 0))
 			return false;

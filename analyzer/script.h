@@ -21,6 +21,7 @@ struct vmsc_script {
 	size_t nr, room;
 	size_t nr_begin;   /* of the steps, those that set up what the first line shows */
 	size_t line;	   /* that is being read */
+	size_t touched;	   /* pages by touches beyond the first of each line */
 	uint64_t left_out; /* lines that tell of things which can't be made again: special mappings, other
 			      calls */
 };

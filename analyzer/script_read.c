@@ -17,7 +17,8 @@
 #include "value.h"
 #include "vmaform.h"
 
-#define MAX_STEPS 4000000
+#define MAX_STEPS   4000000
+#define MAX_TOUCHED 65536 /* pages, a step each; a line's first is paid for by the line */
 
 void vmsc_script_init(struct vmsc_script *script)
 {
@@ -308,8 +309,11 @@ static bool read_touch(struct vmsc_script *script, const json_t *line, struct vm
 	uint64_t len = VMSC_PAGE_SIZE;
 
 	if (!vmsc_json_get_u64(json_object_get(line, "touch"), &step->addr) ||
-	    !vmsc_field_u64(line, "len", VMSC_PAGE_SIZE << 16, &len))
+	    !vmsc_field_u64(line, "len", VMSC_PAGE_SIZE * MAX_TOUCHED, &len))
 		return refuse(why, "a touch needs an address and a len of at most 65536 pages");
+	script->touched += len ? (len - 1) / VMSC_PAGE_SIZE : 0;
+	if (script->touched > MAX_TOUCHED)
+		return refuse(why, "touches of more than one page are 65536 pages in all at most");
 	/* What a recorder found need not be writable any more. */
 	step->kind = json_is_boolean(json_object_get(line, "force")) || !json_object_get(line, "result")
 			     ? VMSC_STEP_POKE
@@ -377,6 +381,13 @@ static bool read_line(struct vmsc_script *script, const char *text, size_t lengt
 	return good;
 }
 
+static bool is_blank(const char *text, const char *end)
+{
+	while (text < end && (*text == ' ' || *text == '\t' || *text == '\r'))
+		text++;
+	return text == end;
+}
+
 bool vmsc_script_read(struct vmsc_script *script, const char *text, size_t size, char **why)
 {
 	const char *end = text + size, *next;
@@ -388,7 +399,7 @@ bool vmsc_script_read(struct vmsc_script *script, const char *text, size_t size,
 		if (!next)
 			next = end;
 		script->line++;
-		if (strspn(text, " \t\r") >= (size_t)(next - text))
+		if (is_blank(text, next))
 			continue;
 		if (!read_line(script, text, (size_t)(next - text), first, &what)) {
 			*why = vmsc_format("line %zu: %s", script->line, what);

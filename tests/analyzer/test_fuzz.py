@@ -77,6 +77,7 @@ class Conform(Case):
         for text, part in (("", "line 1"), ("{}\n", "first line"), ("[1]\n", "no JSON object"),
                            (json.dumps(HEADER) + "\n{\"call\":\"mmapp\"}\n", "line 2"),
                            (json.dumps(HEADER) + "\n{\"touch\":\"zero\"}\n", "line 2"),
+                           (json.dumps(HEADER) + 2 * "\n{\"touch\":4096,\"len\":200000000}", "line 3: touches"),
                            (json.dumps(HEADER) + "\n{\"fork\":9}\n", "line 2")):
             done = run("conform", self.write("bad.jsonl", text))
             self.assertEqual(done.returncode, 2, (text, done))

@@ -101,6 +101,13 @@ class Refused(Case):
         self.refused(self.changed(4, len=1 << 60), 4, "touch")
         self.refused(self.changed(4, what=1), 4, "what")
 
+    def test_touches_in_all(self):
+        # A short line must not stand for a megabyte of records again and again; single pages are as many as lines.
+        lines = self.lines()[:1]
+        self.refused(lines + [{"touch": "0x400000", "len": 65536 << 12}] * 6, 6, "262144 pages in all")
+        lines += [{"touch": hex(page << 12), "len": 4096} for page in range(300000)]
+        self.assertEqual(run("export", self.write_lines(lines), "--format=jsonl").stdout.count(b"touch"), 300000)
+
     def test_snapshots(self):
         number = next(i + 1 for i, line in enumerate(self.lines()) if line.get("when") == "exit")
         vmas = self.lines()[number - 1]["vmas"]
