@@ -479,8 +479,8 @@ static enum vmsc_finding mlock_skips_droppable(struct vmsc_evidence *evidence)
 		   locked ? "sets" : "doesn't set");
 }
 
-/* VmLck of /proc/self/status, in KiB; -1: not told. */
-static long locked_kib(void)
+/* The value of @key ("VmLck:") in /proc/self/status, in KiB; -1: not told. */
+static long status_kib(const char *key)
 {
 	static char text[1 << 13];
 	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
@@ -490,28 +490,52 @@ static long locked_kib(void)
 
 	close(fd);
 	text[n > 0 ? n : 0] = '\0';
-	at = strstr(text, "VmLck:");
-	if (at && sscanf(at, "VmLck: %ld", &kib) != 1)
+	at = strstr(text, key);
+	if (at && sscanf(at + strlen(key), "%ld", &kib) != 1)
 		kib = -1;
 	return kib;
 }
 
 static enum vmsc_finding dontunmap_locked_drift(struct vmsc_evidence *evidence)
 {
-	long before = locked_kib(), between, after;
+	long before = status_kib("VmLck:"), between, after;
 
 	if (!scratch_map(0, 1, RW, ANON) || mlock(scratch_page(0), PAGE) ||
 	    mremap(scratch_page(0), PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_FLAG_DONTUNMAP,
 		   scratch_page(16)) == MAP_FAILED)
 		return impossible(evidence, "mremap of a locked page with MREMAP_DONTUNMAP");
-	between = locked_kib();
+	between = status_kib("VmLck:");
 	munmap(scratch_page(0), 32 * PAGE);
-	after = locked_kib();
+	after = status_kib("VmLck:");
 	if (before < 0 || between - after != 4 || (after != before && after != before + 4))
 		return say(evidence, VMSC_FOUND_NOTHING, "VmLck is not what two pages can make it");
 	return say(evidence, yes_if(after > before),
 		   "after MREMAP_DONTUNMAP of a locked page and munmap VmLck is %s",
 		   after > before ? "too much" : "right");
+}
+
+/* Eight PTE tables with one page each. The first look makes the tables that looking needs. */
+static enum vmsc_finding pt_reclaim(struct vmsc_evidence *evidence)
+{
+	const size_t tables = 8, kib_each = PAGE / 1024;
+	char *place = mmap(NULL, (tables + 1) * PMD, RW, ANON_NORESERVE, -1, 0);
+	long before = status_kib("VmPTE:"), made, freed;
+
+	if (place == MAP_FAILED || before < 0)
+		return impossible(evidence, "mapping 18 MiB");
+	place += PMD - (size_t)place % PMD;
+	(void)madvise(place, tables * PMD, MADV_NOHUGEPAGE); /* EINVAL: there are no huge pages */
+	before = status_kib("VmPTE:");
+	for (size_t i = 0; i < tables; i++)
+		place[i * PMD] = 1;
+	made = status_kib("VmPTE:") - before;
+	if (made < (long)(tables * kib_each) || madvise(place, tables * PMD, MADV_DONTNEED))
+		return say(evidence, VMSC_FOUND_NOTHING, "VmPTE does not count eight tables");
+	freed = before + made - status_kib("VmPTE:");
+	if (freed && freed != (long)(tables * kib_each))
+		return say(evidence, VMSC_FOUND_NOTHING, "VmPTE is not what eight tables can make it");
+	return say(evidence, yes_if(freed), "MADV_DONTNEED of all that eight PTE tables map frees %s",
+		   freed ? "them" : "none of them");
 }
 
 static enum vmsc_finding mremap_multi(struct vmsc_evidence *evidence)
@@ -653,6 +677,7 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_MMAP_FAIL_KEEPS_OLD] = mmap_fail_keeps_old,
 	[VMSC_RULE_MLOCK_SKIPS_DROPPABLE] = mlock_skips_droppable,
 	[VMSC_RULE_DONTUNMAP_LOCKED_DRIFT] = dontunmap_locked_drift,
+	[VMSC_RULE_PT_RECLAIM] = pt_reclaim,
 	[VMSC_RULE_MREMAP_MULTI] = mremap_multi,
 	[VMSC_RULE_DONTUNMAP_CLEARS_ACCOUNT] = dontunmap_clears_account,
 	[VMSC_RULE_HEAP_LABEL_STRICT] = heap_label_strict,
