@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 packages=(build-essential cmake ninja-build pkg-config libunwind-dev libjansson-dev uthash-dev libdw-dev libsqlite3-dev python3
-	git perl nodejs redis-server redis-tools qemu-system-x86 busybox-static cpio groff-base)
+	git perl nodejs redis-server redis-tools nginx qemu-system-x86 busybox-static cpio groff-base)
 
 tools=(clang clang-tidy cppcheck valgrind debootstrap postgresql sqlite3 binutils)
 

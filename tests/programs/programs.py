@@ -7,6 +7,7 @@ COMMAND is vmascope, FOLDER has the test programs. Without names all are run. Pr
 report is not a match, with 77 when the only program asked for is not installed here.
 """
 import glob
+import http.client
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HELLO = '#include <stdio.h>\n#include <math.h>\nint main(int n, char **v) { printf("%g %s\\n", sin(n), v[0]); return 0; }\n'
@@ -56,6 +58,12 @@ class Compile(Program):
         return super().run(before, folder, cwd)
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Redis(Program):
     """A server with clients on it; stopped by SHUTDOWN. The time is the clients'."""
 
@@ -66,9 +74,7 @@ class Redis(Program):
         return all(shutil.which(name) for name in ("redis-server", "redis-benchmark", "redis-cli"))
 
     def run(self, before, folder, cwd):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
+        port = str(free_port())
         client = ("redis-cli", "-p", port)
         server = subprocess.Popen([*before, *self.argv(folder), "--port", port], cwd=cwd, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL)
@@ -96,6 +102,128 @@ class Redis(Program):
         raise TimeoutError("redis-server does not answer")
 
 
+class Nginx(Program):
+    """A master, two workers with threads for files, eight clients on them; stopped by SIGQUIT. The time is the clients'."""
+
+    CONF = """daemon off; worker_processes 2; pid %(cwd)s/pid; error_log %(cwd)s/error.log;
+thread_pool default threads=4;
+events { worker_connections 256; }
+http { access_log off; gzip on; gzip_types *; gzip_min_length 100; aio threads; sendfile off; output_buffers 2 64k;
+  client_body_temp_path %(cwd)s/body; proxy_temp_path %(cwd)s/proxy; fastcgi_temp_path %(cwd)s/fastcgi;
+  uwsgi_temp_path %(cwd)s/uwsgi; scgi_temp_path %(cwd)s/scgi; open_file_cache max=10; keepalive_requests 100;
+  server { listen 127.0.0.1:%(port)d; root %(cwd)s; } }
+"""
+    SIZES = {"small": 300, "middle": 40 << 10, "large": 3 << 20}
+    CLIENTS, REQUESTS = 8, 500
+
+    def argv(self, folder):
+        return ("/usr/sbin/nginx", "-p", ".", "-e", "error.log", "-c", "nginx.conf")
+
+    def title(self):
+        return "nginx, 2 workers, %d requests, SIGQUIT" % (self.CLIENTS * self.REQUESTS)
+
+    def run(self, before, folder, cwd):
+        port = free_port()
+        with open(os.path.join(cwd, "nginx.conf"), "w", encoding="ascii") as conf:
+            conf.write(("user root; " if os.geteuid() == 0 else "") + self.CONF % {"cwd": cwd, "port": port})
+        for name, size in self.SIZES.items():
+            with open(os.path.join(cwd, name), "w", encoding="ascii") as content:
+                content.write("".join("%d\n" % (n * n) for n in range(size // 8)))
+        server = subprocess.Popen([*before, *self.argv(folder)], cwd=cwd, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL)
+        try:
+            self.wait(port)
+            begin = time.monotonic()
+            self.load(port)
+            seconds = time.monotonic() - begin
+            subprocess.run([*self.argv(folder), "-s", "quit"], cwd=cwd, check=True)
+            if server.wait(60):
+                raise subprocess.CalledProcessError(server.returncode, "nginx")
+            return seconds
+        finally:
+            server.kill()
+
+    @staticmethod
+    def wait(port):
+        for _ in range(200):
+            with socket.socket() as probe:
+                if not probe.connect_ex(("127.0.0.1", port)):
+                    return
+            time.sleep(0.05)
+        raise TimeoutError("nginx does not answer")
+
+    def load(self, port):
+        failed = []
+        clients = [threading.Thread(target=self.client, args=(port, failed)) for _ in range(self.CLIENTS)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        if failed:
+            raise failed[0]
+
+    def client(self, port, failed):
+        """Mostly small files; every tenth is of a size that threads read."""
+        try:
+            to = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            for n in range(self.REQUESTS):
+                name = "large" if n % 50 == 49 else "middle" if n % 10 == 9 else "small"
+                to.request("GET", "/" + name, headers={"Accept-Encoding": "gzip"} if n % 3 else {})
+                answer = to.getresponse()
+                answer.read()
+                if answer.status != 200:
+                    raise ConnectionError("nginx answers %d" % answer.status)
+            to.close()
+        except (OSError, http.client.HTTPException) as error:
+            failed.append(error)
+
+
+class Git(Program):
+    """What git does with a repository: cloned by its own protocol, repacked by four threads, read."""
+
+    SCRIPT = """set -e
+git clone -q --no-local "$REPO" clone
+cd clone
+git -c pack.threads=4 gc -q --aggressive --prune=now
+git log -p --stat >../log
+git -c grep.threads=4 grep -c define HEAD >../grep
+git -c checkout.workers=4 -c checkout.thresholdForParallelism=1 checkout -q HEAD~5
+git ls-files >../files
+git blame HEAD -- "$(head -1 ../files)" >../blame
+git fsck --full"""
+
+    def argv(self, folder):
+        return ("/bin/sh", "-c", self.SCRIPT)
+
+    def title(self):
+        return "git clone, gc with 4 threads, log, grep, checkout, blame, fsck"
+
+    def is_there(self, folder):
+        return shutil.which("git") is not None
+
+    def run(self, before, folder, cwd):
+        os.environ["REPO"] = os.path.join(cwd, "repo")
+        os.environ.update({"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"})
+        if not os.path.exists(os.environ["REPO"]):
+            self.make_repository(os.environ["REPO"])
+        shutil.rmtree(os.path.join(cwd, "clone"), ignore_errors=True)
+        return super().run(before, folder, cwd)
+
+    @staticmethod
+    def make_repository(path):
+        """The system's C headers, a tenth of them changed by each of twenty commits."""
+        git = ("git", "-C", path, "-c", "user.name=n", "-c", "user.email=e")
+        shutil.copytree("/usr/include/linux", path)
+        files = sorted(glob.glob(os.path.join(path, "**", "*.h"), recursive=True))
+        subprocess.run(["git", "init", "-q", path], check=True)
+        for commit in range(20):
+            for name in files[commit % 10::10]:
+                with open(name, "a", encoding="ascii") as text:
+                    text.write("/* changed by commit %d */\n" % commit)
+            subprocess.run([*git, "add", "."], check=True)
+            subprocess.run([*git, "commit", "-q", "-m", "commit %d" % commit], check=True)
+
+
 PROGRAMS = {
     "ls": Program("ls", "-la", "/usr/lib"),
     "python3": Program("python3", "-c", "import json,ssl"),
@@ -105,6 +233,8 @@ PROGRAMS = {
     "dlopen": Program("loader", own=True),
     "redis": Redis("redis-server", "--save", "", "--appendonly", "no"),
     "node": Program("node", "-e", "1"),
+    "nginx": Nginx("nginx"),
+    "git": Git("git"),
 }
 
 
