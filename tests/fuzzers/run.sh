@@ -17,7 +17,7 @@ elif [[ ${1-} =~ ^[0-9]+$ ]]; then
 	shift
 fi
 topics=("$@")
-[ "${#topics[@]}" -gt 0 ] || topics=(trace report lines smaps model)
+[ "${#topics[@]}" -gt 0 ] || topics=(trace report export lines script summary kept smaps elf model)
 
 command -v clang >/dev/null || {
 	echo "run.sh: no clang here: apt-get install clang" >&2
