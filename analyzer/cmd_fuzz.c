@@ -16,6 +16,8 @@
 #include "script.h"
 #include "vmascope/replay.h"
 
+#define MOST_TRIES 4 /* of a seed whose process was killed from outside or had no time */
+
 struct hunt {
 	uint64_t seed, calls, most; /* differences before it ends */
 	bool shrink;
@@ -23,7 +25,7 @@ struct hunt {
 	vmsc_rules_t rules;
 	struct vmsc_files files;
 	/* what came of it */
-	uint64_t done, differing, failed, asked, predicted, undetermined;
+	uint64_t done, differing, failed, interrupted, asked, predicted, undetermined;
 };
 
 static void fill_script(struct vmsc_script *script, const struct vmsc_run *run, uint64_t mmap_base)
@@ -104,8 +106,14 @@ static void one_seed(struct hunt *hunt, struct vmsc_run *run, struct vmsc_trial 
 {
 	struct vmsc_fuzz fuzz;
 
-	begin_run(hunt, &fuzz, run);
-	vmsc_run_do(run, &fuzz, trial);
+	for (int tries = 0; tries < MOST_TRIES; tries++) {
+		begin_run(hunt, &fuzz, run);
+		vmsc_run_do(run, &fuzz, trial);
+		if (run->verdict != VMSC_TRIAL_FAILED || !run->interrupted)
+			break;
+		hunt->interrupted++;
+		fprintf(stderr, "fuzz: seed %" PRIu64 ", step %zu: %s\n", hunt->seed, run->nr, run->why);
+	}
 	hunt->done += run->nr;
 	hunt->asked += trial->addresses_asked;
 	hunt->predicted += trial->addresses_predicted;
@@ -138,6 +146,10 @@ static int run_hunt(struct hunt *hunt)
 	       " differences; of %" PRIu64 " addresses %" PRIu64 " predicted, %" PRIu64 " undetermined\n",
 	       first, hunt->seed - 1, hunt->done, hunt->differing, hunt->asked, hunt->predicted,
 	       hunt->undetermined);
+	if (hunt->interrupted)
+		printf("fuzz: %" PRIu64
+		       " times a process was killed or had no time, and its seed was tried again\n",
+		       hunt->interrupted);
 	free(run);
 	free(trial);
 	if (hunt->differing)

@@ -44,6 +44,7 @@ struct vmsc_run {
 	size_t nr;
 	struct vmsc_step steps[VMSC_FUZZ_STEPS];
 	enum vmsc_trial_verdict verdict; /* of the last step */
+	bool interrupted;		 /* vmsc_trial's */
 	char why[400];
 	int64_t said;		     /* the model's answer to the last step */
 	struct vmsc_trial_view view; /* what the kernel showed last */

@@ -25,6 +25,7 @@ void vmsc_run_do(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial
 			fuzz->processes--;
 	}
 	snprintf(run->why, sizeof(run->why), "%s", trial->why);
+	run->interrupted = trial->interrupted;
 	run->view = trial->view;
 	run->said = trial->out.predicted;
 	vmsc_trial_end(trial);

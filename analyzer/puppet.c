@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -47,20 +48,62 @@ static void set_args(struct user_regs_struct *regs, const uint64_t *args)
 	regs->r9 = args[5];
 }
 
+/* What is left of the thread, if it has ended; @status as waitpid() told it, or 0: not asked yet. */
+static bool bury(struct vmsc_puppet *puppet, int thread, int status)
+{
+	const pid_t tid = puppet->threads[thread];
+
+	if (!tid || (!status && waitpid(tid, &status, __WALL | WNOHANG) != tid) || WIFSTOPPED(status))
+		return false;
+	if (WIFSIGNALED(status))
+		puppet->killed = WTERMSIG(status);
+	puppet->threads[thread] = 0;
+	puppet->buried = !thread;
+	return true;
+}
+
+/*
+ * It is gone, or was killed while it stood still: by what? A process whose second thread nobody has asked for
+ * does not tell of its own end.
+ */
+static int is_gone(struct vmsc_puppet *puppet, pid_t tid, int status)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	puppet->dead = true;
+	for (int i = VMSC_PUPPET_THREADS - 1; i >= 0 && status; i--)
+		if (puppet->threads[i] == tid)
+			bury(puppet, i, status);
+	for (int tries = 0; tries < 200 && !puppet->buried; tries++) {
+		for (int i = VMSC_PUPPET_THREADS - 1; i >= 0; i--)
+			bury(puppet, i, 0);
+		if (!puppet->buried)
+			nanosleep(&moment, NULL);
+	}
+	return 0;
+}
+
 /* Lets @tid run to its next stop that is for us. The signal of the stop, 0: it is gone. */
 static int run(struct vmsc_puppet *puppet, pid_t tid)
 {
-	int status, sig;
+	int status = 0, sig;
 
 	do {
 		if (ptrace(PTRACE_CONT, tid, NULL, NULL) || waitpid(tid, &status, __WALL) != tid ||
-		    !WIFSTOPPED(status)) {
-			puppet->dead = true;
-			return 0;
-		}
+		    !WIFSTOPPED(status))
+			return is_gone(puppet, tid, status);
 		sig = WSTOPSIG(status);
 	} while (sig != SIGTRAP && sig != SIGSEGV && sig != SIGBUS);
 	return sig;
+}
+
+bool vmsc_puppet_is_there(struct vmsc_puppet *puppet)
+{
+	struct user_regs_struct regs;
+
+	if (!puppet->dead && ptrace(PTRACE_GETREGS, puppet->pid, NULL, &regs))
+		is_gone(puppet, puppet->pid, 0);
+	return !puppet->dead;
 }
 
 /* Runs the piece of code at @rip. The signal that ended it. */
@@ -70,10 +113,8 @@ static int execute(struct vmsc_puppet *puppet, pid_t tid, uint64_t rip, uint64_t
 	struct user_regs_struct regs;
 	int sig;
 
-	if (puppet->dead || ptrace(PTRACE_GETREGS, tid, NULL, &regs)) {
-		puppet->dead = true;
-		return 0;
-	}
+	if (puppet->dead || ptrace(PTRACE_GETREGS, tid, NULL, &regs))
+		return puppet->dead ? 0 : is_gone(puppet, tid, 0);
 	set_args(&regs, args);
 	regs.rip = rip;
 	regs.rax = nr;
@@ -236,11 +277,12 @@ static bool prepare(struct vmsc_puppet *puppet)
 	const long options = PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE;
 	int status;
 
+	puppet->threads[0] = puppet->pid;
 	if (waitpid(puppet->pid, &status, 0) != puppet->pid || !WIFSTOPPED(status)) {
+		is_gone(puppet, puppet->pid, status);
 		errno = ENOEXEC;
 		return false;
 	}
-	puppet->threads[0] = puppet->pid;
 	return !ptrace(PTRACE_SETOPTIONS, puppet->pid, NULL, (void *)options) && open_views(puppet) &&
 	       empty(puppet);
 }
@@ -274,7 +316,7 @@ void vmsc_puppet_end(struct vmsc_puppet *puppet)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	if (puppet->pid <= 0)
+	if (puppet->pid <= 0 || puppet->buried)
 		return;
 	kill(puppet->pid, SIGKILL);
 	for (int i = VMSC_PUPPET_THREADS - 1; i >= 0; i--)

@@ -34,11 +34,16 @@ struct vmsc_puppet {
 	uint64_t mmap_base;
 	bool randomized; /* the machine would not switch off randomisation */
 	bool dead;
+	bool buried; /* and nothing is left of it: its number may be another's */
+	int killed; /* the signal that it died of, as far as that was seen */
 };
 
 /* @keep_ipc_lock: leave it CAP_IPC_LOCK, if it has that. False with errno, and no process is left. */
 bool vmsc_puppet_start(struct vmsc_puppet *puppet, bool keep_ipc_lock);
 void vmsc_puppet_end(struct vmsc_puppet *puppet);
+
+/* Does it still stand where it was left? If not, it is dead. */
+bool vmsc_puppet_is_there(struct vmsc_puppet *puppet);
 
 /* A system call by thread @thread; the kernel's result as it is. -EFAULT with puppet->dead when it died of
  * it. */

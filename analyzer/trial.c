@@ -24,18 +24,21 @@
 #define NO_BRK	     UINT64_C(0x500000000000) /* where nothing else is tried */
 
 static volatile sig_atomic_t watched; /* the process that is killed when a step never returns */
+static volatile sig_atomic_t was_late;
 
 static void on_alarm(int sig)
 {
 	(void)sig;
+	was_late = 1;
 	if (watched > 0)
 		kill((pid_t)watched, SIGKILL);
 }
 
 static void watch(pid_t pid)
 {
-	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	struct sigaction action = {.sa_handler = on_alarm}; /* a waiting waitpid() returns */
 
+	was_late = 0;
 	watched = pid;
 	sigaction(SIGALRM, &action, NULL);
 	alarm(pid ? STEP_SECONDS : 0);
@@ -362,6 +365,29 @@ static enum vmsc_trial_verdict failed(struct vmsc_trial *trial, const char *what
 	return VMSC_TRIAL_FAILED;
 }
 
+/* What a machine without time or memory does to a process is no word of its kernel's about the call. */
+static enum vmsc_trial_verdict died(struct vmsc_trial *trial, const struct vmsc_puppet *puppet)
+{
+	trial->interrupted = was_late || puppet->killed == SIGKILL;
+	watched = 0;
+	if (was_late)
+		snprintf(trial->why, sizeof(trial->why),
+			 "no answer in %d seconds: the machine is busy, or the call never returns",
+			 STEP_SECONDS);
+	else if (puppet->killed)
+		snprintf(trial->why, sizeof(trial->why), "the process died of signal %d%s", puppet->killed,
+			 trial->interrupted ? ": out of memory?" : "");
+	else
+		return failed(trial, "the process died");
+	return VMSC_TRIAL_FAILED;
+}
+
+/* A process that was killed meanwhile has no VMAs. */
+static enum vmsc_trial_verdict differs(struct vmsc_trial *trial, struct vmsc_trial_process *process)
+{
+	return vmsc_puppet_is_there(&process->puppet) ? VMSC_TRIAL_DIFFERS : died(trial, &process->puppet);
+}
+
 static enum vmsc_trial_verdict judge(struct vmsc_trial *trial, struct vmsc_step *step, int64_t said)
 {
 	struct vmsc_trial_process *process = &trial->processes[step->process];
@@ -370,10 +396,10 @@ static enum vmsc_trial_verdict judge(struct vmsc_trial *trial, struct vmsc_step 
 	if (is_unknown(step, said) && !(differ && !trial->out.undetermined))
 		return VMSC_TRIAL_UNKNOWN;
 	if (vmsc_trial_compare(trial, process))
-		return VMSC_TRIAL_DIFFERS;
+		return differs(trial, process);
 	if (step->kind == VMSC_STEP_FORK && !step->result &&
 	    vmsc_trial_compare(trial, &trial->processes[step->value]))
-		return VMSC_TRIAL_DIFFERS;
+		return differs(trial, &trial->processes[step->value]);
 	if (!differ)
 		return VMSC_TRIAL_SAME;
 	if (trial->out.undetermined && !trial->out.wrong)
@@ -397,7 +423,7 @@ enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_st
 	watch(process->puppet.pid);
 	vmsc_trial_do(trial, step);
 	if (process->puppet.dead)
-		return failed(trial, "the process died, or a call never returned");
+		return died(trial, &process->puppet);
 	step->call.seq = trial->nr_steps + 1;
 	step->call.has_result = step->kind == VMSC_STEP_CALL && is_given(trial, step);
 	step->call.result = step->call.has_result ? step->result : 0;
@@ -503,6 +529,7 @@ bool vmsc_trial_begin(struct vmsc_trial *trial, const struct vmsc_trial_config *
 	first->uffds[1] = first->uffds[2] = -1;
 	if (!vmsc_puppet_start(&first->puppet, trial->config.limits.ipc_lock)) {
 		snprintf(trial->why, sizeof(trial->why), "no process can be controlled: %s", strerror(errno));
+		trial->interrupted = first->puppet.killed == SIGKILL;
 		return false;
 	}
 	first->alive = true;

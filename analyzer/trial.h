@@ -92,6 +92,7 @@ struct vmsc_trial {
 	struct vmsc_outcome out;
 	uint64_t calls, undetermined, addresses_asked, addresses_predicted;
 	char why[400];
+	bool interrupted; /* it failed because the process was killed or had no time: made again it may not */
 };
 
 /* False with trial->why: no such process can be made here. */

@@ -3,10 +3,12 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
-from support import Case, main, run, schema, validate
+from support import VMASCOPE, Case, main, run, schema, validate
 
 BASE = 0x580000000000
 HEADER = {"vmascope": "calls/1", "kernel": "any", "page_size": 4096, "vmas": []}
@@ -91,6 +93,16 @@ class Conform(Case):
         self.one_line(done, "process")
 
 
+def kill_a_child(pid):
+    """One of the processes that @pid has made; 0: there was none."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as text:
+            os.kill(int(text.read().split()[0]), signal.SIGKILL)
+        return 1
+    except (OSError, IndexError):
+        return 0
+
+
 class Fuzz(Case):
     # Each as if one release had it otherwise; and the calls at most that show it.
     WRONG = (("new-merge-prev-first", 8), ("mprotect-unaccount", 3), ("map-stack-nohugepage", 2), ("anon-vma-merge-fix", 6))
@@ -127,6 +139,19 @@ class Fuzz(Case):
         done = subprocess.run([program], capture_output=True, timeout=20, check=True)
         self.assertIn(b"VmFlags:", done.stdout)
         self.assertNotIn(b"not so", done.stdout)
+
+    def test_a_process_that_is_killed_is_no_difference(self):
+        # As a machine without memory does it.
+        with subprocess.Popen([VMASCOPE, "fuzz", "--seed", "50", "--calls", "100000", "--most", "1"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as hunt:
+            killed = 0
+            while killed < 12 and hunt.poll() is None:
+                time.sleep(0.2)
+                killed += kill_a_child(hunt.pid)
+            out, said = hunt.communicate()
+        self.assertIn(b" 0 differences", out)
+        self.assertRegex(out, rb"\n?fuzz: [0-9]+ times a process was killed or had no time")
+        self.assertIn(b"out of memory?", said)
 
     def test_the_same_seed_is_the_same(self):
         one, two = (run("fuzz", "--seed", "3", "--calls", "500") for _ in range(2))
