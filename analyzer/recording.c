@@ -135,6 +135,15 @@ static bool clear_place(const char *pattern)
 	return good;
 }
 
+/* Processes of root's may become another user's (runuser), and write their traces here then: see adopt.c. */
+static bool open_to_others(const struct vmsc_recording *recording)
+{
+	if (geteuid() || !chmod(recording->folder, 01733))
+		return true;
+	vmsc_complain("record: can't change the mode of %s: %s", recording->folder, strerror(errno));
+	return false;
+}
+
 static bool make_folder(struct vmsc_recording *recording)
 {
 	const char *base = getenv("TMPDIR");
@@ -153,7 +162,7 @@ static bool make_folder(struct vmsc_recording *recording)
 		return false;
 	}
 	close(fd);
-	return true;
+	return open_to_others(recording);
 }
 
 static char *doubled_percent(const char *text)

@@ -35,6 +35,9 @@ bool vmsc_recording_prepare(struct vmsc_recording *recording);
  */
 int vmsc_recording_run(struct vmsc_recording *recording, int *failure);
 
+/* Is the process alive that writes this trace? */
+bool vmsc_trace_still_grows(const char *trace);
+
 /* Writes the reports that are still wanted, says when nothing was recorded, removes what is temporary. */
 void vmsc_recording_finish(struct vmsc_recording *recording);
 

@@ -5,7 +5,10 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <grp.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "output.h"
@@ -68,6 +71,44 @@ bool vmsc_report_save(const char *trace, const char *path)
 	const struct wish wish = {.stop_after = UINT64_MAX, .json = true};
 
 	return save(trace, path, &wish);
+}
+
+/* With no rights but those of whoever wrote the trace. */
+static bool become(const struct stat *owner)
+{
+	return !setgroups(0, NULL) && !setresgid(owner->st_gid, owner->st_gid, owner->st_gid) &&
+	       !setresuid(owner->st_uid, owner->st_uid, owner->st_uid);
+}
+
+static void save_as(const char *trace, FILE *out, const struct stat *owner)
+{
+	const struct wish wish = {.stop_after = UINT64_MAX, .json = true};
+	bool written = false;
+
+	if (become(owner) && write_report(trace, &wish, out, &written) && written && !fclose(out))
+		_exit(VMSC_EXIT_GOOD);
+	_exit(VMSC_EXIT_TROUBLE);
+}
+
+bool vmsc_report_save_as(const char *trace, const char *path, const struct stat *owner)
+{
+	FILE *out = vmsc_output_create(path);
+	int status = -1;
+	pid_t pid;
+
+	if (!out) {
+		vmsc_complain("%s: can't write the report: %s", path, strerror(errno));
+		return false;
+	}
+	pid = fork();
+	if (!pid)
+		save_as(trace, out, owner);
+	fclose(out);
+	if (pid > 0 && waitpid(pid, &status, 0) == pid && !status)
+		return true;
+	vmsc_complain("%s: can't write the report of user %u's process", path, owner->st_uid);
+	unlink(path);
+	return false;
 }
 
 bool vmsc_report_save_at(const char *trace, const char *path, uint64_t call, bool json)

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adopt.h"
 #include "recording.h"
 #include "report.h"
 #include "say.h"
@@ -103,10 +104,10 @@ static uint64_t start_of(uint32_t pid)
 }
 
 /* A daemon that the command left behind goes on writing, and will see to its report itself. */
-static bool still_runs(const char *trace)
+bool vmsc_trace_still_grows(const char *trace)
 {
 	struct vmsc_trace_header header;
-	int fd = open(trace, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(trace, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	ssize_t n = fd < 0 ? -1 : read(fd, &header, sizeof(header));
 	uint64_t start;
 
@@ -133,7 +134,7 @@ static void write_reports(const struct session *session, const struct vmsc_recor
 
 	for (i = 0; i < session->nr; i++) {
 		line = &session->lines[i];
-		if (!*line->report || !is_there(line->trace) || still_runs(line->trace))
+		if (!*line->report || !is_there(line->trace) || vmsc_trace_still_grows(line->trace))
 			continue;
 		if (line->pid == recording->pid || !is_there(line->report))
 			vmsc_report_save(line->trace, line->report);
@@ -167,7 +168,7 @@ static void remove_folder(const struct vmsc_recording *recording)
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
 		path = vmsc_format("%s/%s", recording->folder, entry->d_name);
-		if (!still_runs(path))
+		if (!vmsc_trace_still_grows(path))
 			unlink(path);
 		free(path);
 	}
@@ -184,6 +185,7 @@ void vmsc_recording_finish(struct vmsc_recording *recording)
 		read_session(&session, recording);
 		if (recording->report)
 			write_reports(&session, recording);
+		vmsc_adopt(recording);
 		if (recording->pid > 0)
 			say_if_nothing(&session, recording);
 		remove_folder(recording);

@@ -15,6 +15,7 @@
 
 #define MAX_EARLIER 1000
 #define NR_ATTEMPTS 4
+#define NO_REPORT "/dev/null"
 
 static uint32_t counter = 0; /* of traces begun by this program, for %n */
 
@@ -202,15 +203,13 @@ static void tell_session(const struct vmsc_names *names)
 	sys_close(fd);
 }
 
-int vmsc_naming_open(struct vmsc_names *names)
+/* Opens a new trace, by another name where this one is taken. */
+static int open_new(struct vmsc_names *names)
 {
 	static struct vmsc_names earlier = { .appended = false };
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
 	int fd = -EEXIST;
 
-	counter++;
-	if (!make_names(names))
-		return -ENAMETOOLONG;
 	for (int i = 0; i < NR_ATTEMPTS && fd == -EEXIST; i++) {
 		fd = vmsc_sys_open_hidden(names->trace, flags, 0600);
 		if (fd != -EEXIST)
@@ -222,6 +221,53 @@ int vmsc_naming_open(struct vmsc_names *names)
 		if (names->appended || !append_pid(names))
 			break;
 	}
+	return fd;
+}
+
+/* The launcher's session file is not ours to write: this process became another user's. */
+static bool is_foreign(void)
+{
+	const char *session = vmsc_rec.options.session;
+
+	return session[0] && sys6(SYS_faccessat, AT_FDCWD, (uintptr_t)session, W_OK, 0, 0, 0) == -EACCES;
+}
+
+static void put_folder(struct vmsc_text *text, const char *path)
+{
+	const char *end = strrchr(path, '/');
+
+	while (path <= end)
+		vmsc_text_char(text, *path++);
+}
+
+/*
+ * A process that became another user's (runuser, the start of a server) may not write where the launcher's user wants the
+ * trace, nor rename what it wrote there before. It writes into the launcher's folder, which takes it where root launched.
+ */
+static bool make_foreign(struct vmsc_names *names)
+{
+	static char path[PATH_MAX] = { 0 };
+	struct vmsc_text text = vmsc_text_in(path, sizeof(path));
+
+	if (!names->appended && !append_pid(names))
+		return false;
+	put_folder(&text, vmsc_rec.options.session);
+	vmsc_text_put(&text, strrchr(names->trace, '/') + 1);
+	vmsc_text_put(&text, ".as");
+	vmsc_text_number(&text, sys3(SYS_geteuid, 0, 0, 0));
+	memcpy(names->trace, path, text.length + 1);
+	memcpy(names->report, NO_REPORT, sizeof(NO_REPORT)); /* the launcher writes it */
+	return !text.cut;
+}
+
+int vmsc_naming_open(struct vmsc_names *names)
+{
+	int fd;
+
+	counter++;
+	if (!make_names(names) || (is_foreign() && !make_foreign(names)))
+		return -ENAMETOOLONG;
+	fd = open_new(names);
 	if (fd >= 0)
 		tell_session(names);
 	return fd;

@@ -134,6 +134,31 @@ def topic_session(base):
         assert b"tab or a line's end" in done.stderr, done.stderr
 
 
+def topic_became(base):
+    """Processes of root's that become another user's are recorded, and what else lies in the launcher's folder is not taken."""
+    need_root()
+    os.chmod(base, 0o755)
+    if subprocess.run(["cat", LIBRARY], preexec_fn=as_nobody, capture_output=True).returncode:
+        sys.exit(77)  # a checkout that only root can see
+    secret = victim(base)
+    os.chmod(secret, 0o600)
+    attack = ('d=${VMASCOPE_SESSION%/*}; ln -s ' + secret + ' $d/link.as1; mkfifo $d/fifo.as1; echo no trace > $d/text.as1; '
+              'ls $d; echo "1\t/etc/passwd\t' + secret + '" >> $VMASCOPE_SESSION; exec ls /')
+    done = run(VMASCOPE, "record", "-o", "t.vmt", "--report=r.json", "--", "setpriv", "--reuid=65534", "--regid=65534",
+               "--clear-groups", "/bin/sh", "-c", attack, cwd=base, env=environment(TMPDIR="/tmp"))
+    assert done.stderr.count(b"Permission denied") == 2, done.stderr  # the folder's names, the session
+    assert is_untouched(secret)
+    made = {entry: os.lstat(os.path.join(base, entry)) for entry in os.listdir(base)}
+    assert all(stat.S_ISREG(about.st_mode) and about.st_uid == 0 and not about.st_mode & 0o077
+               for about in made.values()), made
+    reports = [json.load(open(os.path.join(base, entry))) for entry in made
+               if re.fullmatch(r"t\.vmt\.\d+\.as65534(\.exec\d+)?\.json", entry) and made[entry].st_size]
+    programs = {os.path.basename(report["process"]["argv"][0]) for report in reports}
+    assert programs == {"sh", "ln", "mkfifo", "ls"}, (programs, made.keys())
+    assert {report["verdict"] for report in reports} == {"match"}
+    assert not any(re.match("link|fifo|text", entry) for entry in made), made.keys()
+
+
 def topic_settings(base):
     """A setting is a name and a name only: nothing in it is a format or a command."""
     name = "r%s%%n%x$(touch pwned);`touch pwned`|touch pwned\n"
