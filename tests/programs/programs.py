@@ -20,6 +20,7 @@ import threading
 import time
 
 HELLO = '#include <stdio.h>\n#include <math.h>\nint main(int n, char **v) { printf("%g %s\\n", sin(n), v[0]); return 0; }\n'
+SCENE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scenarios/")
 
 
 def of_system(name):
@@ -62,6 +63,27 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class Scenario(Program):
+    """Somebody's program doing a day's work: a script of the folder scenarios, or what an interpreter does with it."""
+
+    def __init__(self, title, needs, *command):
+        super().__init__(*command)
+        self.name, self.needs = title, needs
+
+    def title(self):
+        return self.name
+
+    def is_there(self, folder):
+        return all(glob.glob(need) if "/" in need else shutil.which(need) for need in self.needs)
+
+    def argv(self, folder):
+        return tuple(word if index or "/" in word else of_system(word) for index, word in enumerate(self.command))
+
+    def run(self, before, folder, cwd):
+        os.chmod(cwd, 0o777)  # some servers won't run as root, and their reports lie there
+        return super().run(before, folder, tempfile.mkdtemp(dir=cwd))
 
 
 class Redis(Program):
@@ -238,6 +260,17 @@ PROGRAMS = {
 }
 
 
+SCENARIOS = {
+    "webserver": Scenario("python3: a threaded web server and its clients", ("python3",), "python3", SCENE + "webserver.py"),
+    "postgres": Scenario("postgres: initdb, pgbench with 8 clients, stop", ("/usr/lib/postgresql/*/bin/pgbench",),
+                         SCENE + "postgres.sh"),
+    "java": Scenario("java: 16 threads", ("javac",), "java", SCENE + "Threads.java"),
+    "workers": Scenario("node: 12 workers", ("node",), "node", SCENE + "workers.js"),
+    "compile": Scenario("cmake and gcc: a project of some hundred files", ("cmake", "ninja"), SCENE + "compile.sh"),
+    "sqlite3": Scenario("sqlite3: 300,000 rows, joins, VACUUM", ("sqlite3",), "sqlite3", "rows.db", ".read " + SCENE + "sqlite.sql"),
+}
+
+
 def worst(reports):
     verdicts = {report["verdict"] for report in reports}
     return next(name for name in ("differ", "incomplete", "match") if name in verdicts)
@@ -300,15 +333,18 @@ def main():
             options[key] = int(value) if key == "rounds" else value
         else:
             names.append(word)
+    every = {**PROGRAMS, **SCENARIOS}
+    if names == ["scenarios"]:
+        names = list(SCENARIOS)
     good = True
-    if len(names) == 1 and not PROGRAMS[names[0]].is_there(folder):
+    if len(names) == 1 and not every[names[0]].is_there(folder):
         print("not installed: " + names[0])
         return 77
     print("| program | processes | calls | VMAs at most | verdict | mispredicted | outside | undetermined | addresses predicted"
           " | seconds, without → with |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for name in names or PROGRAMS:
-        program = PROGRAMS[name]
+        program = every[name]
         if program.is_there(folder):
             good &= row(program, *measure(program, command, folder, options))
         else:
