@@ -19,6 +19,8 @@
 #define DISPATCH_ON  1
 #define JUMP_AT	     2 /* in a cell of the door: behind its system call */
 #define JUMP_SIZE    5
+#define RETURN_SIZE  9 /* mov $15,%rax; syscall */
+#define RETURN_CALL_AT 7
 
 struct span {
 	uint64_t start, end;
@@ -82,6 +84,19 @@ static uint64_t copy_door(void)
 	return at;
 }
 
+/*
+ * libc's way back from handlers, where unwinders know their way: frames keep its address, and ours return by it too.
+ * @site: mov $15,%rax; syscall.
+ */
+static void use_restorer(uint64_t site)
+{
+	restorer = site;
+	vmsc_handler_return = site + RETURN_CALL_AT;
+	if (!vmsc_patch_jump(site, vmsc_handler_slot))
+		vmsc_problem("libc's way back from signal handlers could not be patched: a handler that blocks SIGSYS "
+			     "in its frame's mask ends the program");
+}
+
 static void use_libc(const struct span *text, uint64_t door)
 {
 	static const unsigned char own_call[] = {0xb8, SYS_getpid, 0, 0, 0, 0x0f, 0x05, 0xc3};
@@ -92,10 +107,9 @@ static void use_libc(const struct span *text, uint64_t door)
 	restorer = door + VMSC_DOOR_RETURN;
 	vmsc_dispatch.start = text->start;
 	vmsc_dispatch.size = ((text->end + VMSC_PAGE_SIZE - 1) & ~(VMSC_PAGE_SIZE - 1)) - text->start;
-	/* Where libc has the same instructions, unwinders know their way. */
-	found = search(text, vmsc_home_door + VMSC_DOOR_RETURN, 9);
+	found = search(text, vmsc_home_door + VMSC_DOOR_RETURN, RETURN_SIZE);
 	if (found)
-		restorer = found;
+		use_restorer(found);
 	found = search(text, own_call, sizeof(own_call));
 	if (found)
 		vmsc_way = found + JUMP_SIZE;

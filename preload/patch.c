@@ -75,16 +75,21 @@ bool vmsc_patch_write(uint64_t at, const void *bytes, size_t size)
 	return !memcmp((const void *)(uintptr_t)at, bytes, size);
 }
 
-static bool write_jump(const unsigned char *at, const char *target)
+bool vmsc_patch_jump(uint64_t at, const char *target)
 {
-	int64_t distance = target - (const char *)(at + JUMP_SIZE);
+	int64_t distance = (int64_t)((uintptr_t)target - at) - JUMP_SIZE;
 	int32_t near = distance;
 	unsigned char jump[JUMP_SIZE] = { 0xe9 };
 
 	if (near != distance)
 		return false;
 	memcpy(jump + 1, &near, sizeof(near));
-	return vmsc_patch_write((uintptr_t)at, jump, sizeof(jump));
+	return vmsc_patch_write(at, jump, sizeof(jump));
+}
+
+static bool write_jump(const unsigned char *at, const char *target)
+{
+	return vmsc_patch_jump((uintptr_t)at, target);
 }
 
 /* The number is loaded at @site; the system call is at @at, right behind or after some other instructions. */

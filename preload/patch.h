@@ -16,6 +16,9 @@ bool vmsc_patch_is_complete(void);
 /* Writes text. False: it can't be, or not as it should. */
 bool vmsc_patch_write(uint64_t at, const void *bytes, size_t size);
 
+/* A jump to @target instead of the five bytes at @at. */
+bool vmsc_patch_jump(uint64_t at, const char *target);
+
 /* Calls libc's functions to see that they arrive at the gate; the calls are not made. */
 bool vmsc_patch_prove(void);
 

@@ -15,9 +15,11 @@
 	.balign 64
 	.globl vmsc_slot_return, vmsc_slot_number, vmsc_clone_return, vmsc_clone_number
 	.globl vmsc_wait_return, vmsc_wait_number, vmsc_exit_return
+	.globl vmsc_handler_return
 	.globl vmsc_way, vmsc_door, vmsc_dispatch
 	.hidden vmsc_slot_return, vmsc_slot_number, vmsc_clone_return, vmsc_clone_number
 	.hidden vmsc_wait_return, vmsc_wait_number, vmsc_exit_return
+	.hidden vmsc_handler_return
 	.hidden vmsc_way, vmsc_door, vmsc_dispatch
 vmsc_slot_return:	.fill VMSC_NR_SLOTS, 8, 0
 vmsc_slot_number:	.fill VMSC_NR_SLOTS, 8, 0
@@ -26,6 +28,7 @@ vmsc_clone_number:	.fill VMSC_NR_CLONE_SLOTS, 8, 0
 vmsc_wait_return:	.fill VMSC_NR_WAIT_SLOTS, 8, 0
 vmsc_wait_number:	.fill VMSC_NR_WAIT_SLOTS, 8, 0
 vmsc_exit_return:	.quad 0
+vmsc_handler_return:	.quad 0
 vmsc_way:		.quad vmsc_home_door + VMSC_DOOR_CALL
 vmsc_door:		.quad vmsc_home_door
 vmsc_dispatch:		.quad 0, 0, 0		/* struct vmsc_dispatch */
@@ -35,6 +38,8 @@ vmsc_dispatch:		.quad 0, 0, 0		/* struct vmsc_dispatch */
 #define FRAME 152
 #define RETURN_AT 144
 #define RED_ZONE 128
+#define FRAME_MASK 296					/* of uc_sigmask in struct ucontext */
+#define SIGSYS_BIT 0x40000000
 #define SYSCALL_FUNCTION (8 * VMSC_NR_CLONE_SLOTS)	/* libc's syscall() is the last of the clone sites */
 
 	.macro begin_site
@@ -107,6 +112,11 @@ vmsc_dispatch:		.quad 0, 0, 0		/* struct vmsc_dispatch */
 	incl %fs:(%rcx)
 	through_door \i, 1
 14:	capture vmsc_clone_return+8*\i
+	.endm
+
+	/* Register \number of an interrupted context is saved at \offset of it (DW_CFA_expression, DW_OP_breg7). */
+	.macro frame_register number, offset
+	.cfi_escape 0x10, \number, 3, 0x77, 0x80 | (\offset & 0x7f), \offset >> 7
 	.endm
 
 	.balign 128
@@ -207,6 +217,43 @@ vmsc_exit_slot:
 	begin_site
 	mov $231, %eax
 	capture vmsc_exit_return
+	.cfi_endproc
+
+	/*
+	 * libc's way back from a signal handler. A handler may have put SIGSYS into its frame's mask: then the call is made
+	 * from here, where it traps, and the trap mends the mask. The stack pointer is at the kernel's struct ucontext.
+	 */
+	.balign 128
+	.globl vmsc_handler_slot
+	.hidden vmsc_handler_slot
+vmsc_handler_slot:
+	.cfi_startproc simple
+	.cfi_signal_frame
+	.cfi_escape 0x0f, 4, 0x77, 0xa0, 0x01, 0x06	/* CFA: *(rsp + 160) */
+	frame_register 8, 40
+	frame_register 9, 48
+	frame_register 10, 56
+	frame_register 11, 64
+	frame_register 12, 72
+	frame_register 13, 80
+	frame_register 14, 88
+	frame_register 15, 96
+	frame_register 5, 104
+	frame_register 4, 112
+	frame_register 6, 120
+	frame_register 3, 128
+	frame_register 1, 136
+	frame_register 0, 144
+	frame_register 2, 152
+	frame_register 7, 160
+	frame_register 16, 168
+	mov $15, %eax
+	testl $SIGSYS_BIT, FRAME_MASK(%rsp)
+	jnz 2f
+1:	notrack jmp *vmsc_handler_return(%rip)
+2:	cmpl $0, vmsc_dispatch+16(%rip)
+	je 1b
+	syscall
 	.cfi_endproc
 
 	/*

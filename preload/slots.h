@@ -49,12 +49,14 @@ struct vmsc_thread {
 
 extern __thread struct vmsc_thread vmsc_self;
 
-extern const char vmsc_slots[], vmsc_clone_slots[], vmsc_wait_slots[], vmsc_syscall_slot[], vmsc_exit_slot[];
+extern const char vmsc_slots[], vmsc_clone_slots[], vmsc_wait_slots[], vmsc_syscall_slot[], vmsc_exit_slot[],
+	vmsc_handler_slot[];
 extern const char vmsc_home_door[];
 extern uint64_t vmsc_slot_return[VMSC_NR_SLOTS], vmsc_slot_number[VMSC_NR_SLOTS];
 extern uint64_t vmsc_clone_return[VMSC_NR_CLONE_SLOTS + 1], vmsc_clone_number[VMSC_NR_CLONE_SLOTS];
 extern uint64_t vmsc_wait_return[VMSC_NR_WAIT_SLOTS], vmsc_wait_number[VMSC_NR_WAIT_SLOTS];
 extern uint64_t vmsc_exit_return;
+extern uint64_t vmsc_handler_return; /* libc's rt_sigreturn instruction */
 extern uint64_t vmsc_way; /* the instruction by which sys6() calls */
 extern uint64_t vmsc_door; /* struct door.h */
 extern const uint8_t vmsc_captured[VMSC_NR_CAPTURED]; /* not 0: the gate wants it */

@@ -157,11 +157,16 @@ static bool clone_by_slot(struct trapped *call)
 	return true;
 }
 
-/* The program's own way back from a signal handler. */
+/*
+ * The program's own way back from a signal handler; or libc's, when the handler blocked SIGSYS in its frame. (What it
+ * unblocks there can't be told from what was never blocked.)
+ */
 static void return_from_handler(struct trapped *call)
 {
 	ucontext_t *frame = (void *)(uintptr_t)call->regs[REG_RSP];
 
+	if (sigismember(&frame->uc_sigmask, SIGSYS))
+		vmsc_self.sigsys_blocked = 1;
 	sigdelset(&frame->uc_sigmask, SIGSYS);
 	call->regs[REG_RIP] = vmsc_door_restorer();
 }

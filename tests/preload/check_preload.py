@@ -502,7 +502,8 @@ def case_restrict():
 
 
 def case_sigsys():
-    for how in "action", "mask", "waits", "jumps", "restorer", "context", "context_libc", "storm":
+    for how in ("action", "mask", "waits", "jumps", "restorer", "edits", "edits_own", "contexts", "context", "context_libc",
+                "storm"):
         run = Run("victim_sigsys", how, VMASCOPE_CAPTURE="full")
         need(run.status == 0, "%s: line %d" % (how, run.status - 1))
         check_reports(run, "full")

@@ -205,6 +205,84 @@ static void restorer(void)
 	MUST(ran == 20 && !change_memory(raw6, BASE));
 }
 
+static void edit(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *interrupted = context;
+
+	(void)info;
+	count(signal);
+	sigfillset(&interrupted->uc_sigmask);
+	MUST(!change_memory(raw6, place + 0x40000));
+}
+
+/* All signals are blocked now, and with that the program's own calls must go on. */
+static void blocked_by_frame(int nr)
+{
+	sigset_t seen;
+
+	place += 0x100000;
+	MUST(ran == nr && !change_memory(raw6, place));
+	MUST(!sigprocmask(SIG_BLOCK, NULL, &seen) && sigismember(&seen, SIGSYS) && sigismember(&seen, SIGUSR2));
+	raise(SIGSYS);
+	MUST(ran == nr && !sigpending(&seen) && sigismember(&seen, SIGSYS));
+	sigemptyset(&seen);
+	MUST(!sigprocmask(SIG_SETMASK, &seen, NULL) && ran == nr + 1);
+}
+
+/* A handler that blocks signals by its frame, with libc's way back and with one of the program's. */
+static void edits(int own)
+{
+	struct sigaction action = {.sa_sigaction = edit, .sa_flags = SA_SIGINFO};
+	struct {
+		void (*handler)(int, siginfo_t *, void *);
+		unsigned long flags;
+		void (*restorer)(void);
+		unsigned long mask;
+	} raw = {edit, SA_SIGINFO | 0x04000000, own_restorer, 0};
+
+	handle(SIGSYS, count, 0, 0);
+	if (own)
+		MUST(!raw6(SYS_rt_sigaction, SIGUSR1, (long)&raw, 0, 8, 0, 0));
+	else
+		MUST(!sigaction(SIGUSR1, &action, NULL));
+	for (int nr = 0; nr < 20; nr += 2) {
+		raise(SIGUSR1);
+		blocked_by_frame(nr + 1);
+	}
+}
+
+/* The same by contexts and jumps whose mask has all signals. */
+static void masks_in_contexts(void)
+{
+	static ucontext_t there, here;
+	static volatile int stage = 0;
+	sigset_t all;
+
+	handle(SIGSYS, count, 0, 0);
+	MUST(!getcontext(&there));
+	if (!stage++) {
+		sigfillset(&there.uc_sigmask);
+		setcontext(&there);
+	}
+	if (stage == 2) {
+		blocked_by_frame(0);
+		MUST(!swapcontext(&here, &there));
+	}
+	if (stage == 3) {
+		blocked_by_frame(1);
+		stage = 4;
+	}
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (!sigsetjmp(back, 1)) {
+		sigemptyset(&all);
+		sigprocmask(SIG_SETMASK, &all, NULL);
+		siglongjmp(back, 1);
+	}
+	blocked_by_frame(ran);
+	MUST(ran == 3);
+}
+
 /* What lies below the small stacks must stay as it is. */
 static struct {
 	char below[65536];
@@ -295,6 +373,12 @@ int main(int argc, char **argv)
 		jumps();
 	else if (!strcmp(how, "restorer"))
 		restorer();
+	else if (!strcmp(how, "edits"))
+		edits(0);
+	else if (!strcmp(how, "edits_own"))
+		edits(1);
+	else if (!strcmp(how, "contexts"))
+		masks_in_contexts();
 	else if (!strcmp(how, "context"))
 		context(sizeof(small.stack), 0);
 	else if (!strcmp(how, "context_libc"))
