@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		REQUIRE(second, "what was written is not read");
 		third = rewrite(second, second_size, &third_size);
 		if (!third || second_size != third_size || memcmp(second, third, third_size))
-			fprintf(stderr, "%s\n%s\n", second, third);
+			fprintf(stderr, "%s\n%s\n", second, third ? third : "refused");
 		REQUIRE(third && second_size == third_size && !memcmp(second, third, third_size),
 			"what was read again is written otherwise");
 	}
