@@ -369,6 +369,23 @@ static void random_prctl(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *v
 	}
 }
 
+/* Where a lock or a population may come to all that is mapped, it must fit into the machine. */
+static bool is_too_much(const struct vmsc_fuzz *fuzz, const struct vmsc_step *step)
+{
+	const uint64_t most = 4096 * PAGE;
+	uint64_t len = 0;
+
+	if (!fuzz->mood.populates || step->kind != VMSC_STEP_CALL)
+		return false;
+	if (step->call.nr == SYS_mmap)
+		len = step->call.args[1];
+	else if (step->call.nr == SYS_mremap)
+		len = step->call.args[2];
+	else if (step->call.nr == SYS_brk && step->call.args[0] > BASE)
+		len = step->call.args[0] - BASE;
+	return len > most && len < VMSC_PUPPET_TOP;
+}
+
 /* --- what else happens to an address space --- */
 
 static void random_touch(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step)
@@ -470,7 +487,7 @@ void vmsc_fuzz_next(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, 
 	do {
 		memset(step, 0, sizeof(*step));
 		random_step(fuzz, view, step);
-	} while (!vmsc_trial_can(step));
+	} while (!vmsc_trial_can(step) || is_too_much(fuzz, step));
 	if (fuzz->processes > 1)
 		step->process = (uint8_t)vmsc_fuzz_rand(
 			fuzz, step->kind == VMSC_STEP_FORK ? fuzz->processes - 1u : fuzz->processes);
