@@ -24,6 +24,8 @@ void vmsc_run_do(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial
 		if (fuzz && step->kind == VMSC_STEP_FORK && step->result)
 			fuzz->processes--;
 	}
+	if (run->verdict == VMSC_TRIAL_SAME)
+		run->verdict = vmsc_trial_check(trial);
 	snprintf(run->why, sizeof(run->why), "%s", trial->why);
 	run->interrupted = trial->interrupted;
 	run->view = trial->view;

@@ -25,6 +25,8 @@
 
 #include <linux/capability.h>
 
+#include "vma_iter.h"
+
 /* What runs in the puppet. Each piece ends with int3, which brings us back. */
 enum { CODE_CALL = 0, CODE_WRITE = 3, CODE_READ = 7, CODE_STRIPE = 10 };
 
@@ -156,10 +158,10 @@ int64_t vmsc_puppet_stripe(struct vmsc_puppet *puppet, uint64_t addr, uint64_t p
 	const uint64_t args[6] = {addr, VMSC_PAGE_SIZE, PROT_READ};
 	int64_t result = -EFAULT;
 
-	if (pages >= 2 && execute(puppet, puppet->pid, VMSC_PUPPET_STUB + CODE_STRIPE, 0, pages / 2, args,
-				  &result) != SIGTRAP)
+	if (execute(puppet, puppet->pid, VMSC_PUPPET_STUB + CODE_STRIPE, 0, (pages + 1) / 2, args, &result) !=
+	    SIGTRAP)
 		puppet->dead = true;
-	return pages >= 2 ? result : 0;
+	return result;
 }
 
 int64_t vmsc_puppet_poke(struct vmsc_puppet *puppet, uint64_t addr)
@@ -180,6 +182,8 @@ bool vmsc_puppet_get(struct vmsc_puppet *puppet, size_t offset, void *bytes, siz
 }
 
 /* --- beginning and end --- */
+
+static int64_t fork_with(struct vmsc_puppet *puppet, struct vmsc_puppet *child, uint64_t flags);
 
 static void become_puppet(bool keep_ipc_lock)
 {
@@ -212,6 +216,7 @@ static bool open_views(struct vmsc_puppet *puppet)
 	puppet->mem = open_proc(puppet->pid, "mem", O_RDWR);
 	puppet->smaps = open_proc(puppet->pid, "smaps", O_RDONLY);
 	puppet->pagemap = open_proc(puppet->pid, "pagemap", O_RDONLY);
+	puppet->iter = vmsc_vma_iter_link(puppet->pid, VMSC_PUPPET_FILL);
 	return puppet->mem >= 0 && puppet->smaps >= 0 && puppet->pagemap >= 0;
 }
 
@@ -287,12 +292,17 @@ static bool prepare(struct vmsc_puppet *puppet)
 	       empty(puppet);
 }
 
-bool vmsc_puppet_start(struct vmsc_puppet *puppet, bool keep_ipc_lock)
+static void clear(struct vmsc_puppet *puppet)
+{
+	memset(puppet, 0, sizeof(*puppet));
+	puppet->mem = puppet->smaps = puppet->pagemap = puppet->iter = -1;
+}
+
+static bool make_template(struct vmsc_puppet *puppet, bool keep_ipc_lock)
 {
 	int err;
 
-	memset(puppet, 0, sizeof(*puppet));
-	puppet->mem = puppet->smaps = puppet->pagemap = -1;
+	clear(puppet);
 	puppet->pid = fork();
 	if (!puppet->pid)
 		become_puppet(keep_ipc_lock);
@@ -309,9 +319,37 @@ bool vmsc_puppet_start(struct vmsc_puppet *puppet, bool keep_ipc_lock)
 	return false;
 }
 
+/* To make a program of its own of each puppet takes longer than a hundred calls, so they are copies of these.
+ */
+static struct vmsc_puppet templates[2];
+static pid_t templates_of; /* the process that controls them */
+
+void vmsc_puppet_begin(void)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (templates[i].pid && templates_of == getpid())
+			vmsc_puppet_end(&templates[i]);
+	memset(templates, 0, sizeof(templates));
+	templates_of = getpid();
+}
+
+bool vmsc_puppet_start(struct vmsc_puppet *puppet, bool keep_ipc_lock)
+{
+	struct vmsc_puppet *template = &templates[keep_ipc_lock];
+
+	if (templates_of != getpid())
+		vmsc_puppet_begin();
+	if (template->pid && fork_with(template, puppet, CLONE_PARENT | SIGCHLD) > 0)
+		return true;
+	if (template->pid) /* it may have been killed */
+		vmsc_puppet_end(template);
+	return make_template(template, keep_ipc_lock) &&
+	       fork_with(template, puppet, CLONE_PARENT | SIGCHLD) > 0;
+}
+
 void vmsc_puppet_end(struct vmsc_puppet *puppet)
 {
-	int status, fds[] = {puppet->mem, puppet->smaps, puppet->pagemap};
+	int status, fds[] = {puppet->mem, puppet->smaps, puppet->pagemap, puppet->iter};
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
@@ -355,13 +393,12 @@ static int64_t clone_with(struct vmsc_puppet *puppet, const uint64_t *args)
 	return run(puppet, puppet->pid) == SIGTRAP ? (int64_t)made : -EFAULT;
 }
 
-int64_t vmsc_puppet_fork(struct vmsc_puppet *puppet, struct vmsc_puppet *child)
+static int64_t fork_with(struct vmsc_puppet *puppet, struct vmsc_puppet *child, uint64_t flags)
 {
-	const uint64_t args[6] = {SIGCHLD};
+	const uint64_t args[6] = {flags};
 	int64_t pid = clone_with(puppet, args);
 
-	memset(child, 0, sizeof(*child));
-	child->mem = child->smaps = child->pagemap = -1;
+	clear(child);
 	if (pid <= 0)
 		return pid ? pid : -EFAULT;
 	child->pid = (pid_t)pid;
@@ -370,7 +407,13 @@ int64_t vmsc_puppet_fork(struct vmsc_puppet *puppet, struct vmsc_puppet *child)
 	if (catch_child(child))
 		return pid;
 	vmsc_puppet_end(child);
+	errno = ECHILD;
 	return -ECHILD;
+}
+
+int64_t vmsc_puppet_fork(struct vmsc_puppet *puppet, struct vmsc_puppet *child)
+{
+	return fork_with(puppet, child, SIGCHLD);
 }
 
 int64_t vmsc_puppet_thread(struct vmsc_puppet *puppet)
@@ -385,40 +428,7 @@ int64_t vmsc_puppet_thread(struct vmsc_puppet *puppet)
 	return waitpid((pid_t)tid, &status, __WALL) == (pid_t)tid && WIFSTOPPED(status) ? 0 : -ECHILD;
 }
 
-/* --- looking --- */
-
-struct look {
-	vmsc_puppet_emit *emit;
-	void *ctx;
-	uint64_t end;
-	bool done;
-};
-
-static int on_seen(void *ctx, const struct vmsc_seen_record *seen, const char *name, size_t length)
-{
-	struct look *look = ctx;
-
-	look->done = look->done || seen->start >= look->end;
-	return look->done ? 0 : look->emit(look->ctx, seen, name, length);
-}
-
-bool vmsc_puppet_look(struct vmsc_puppet *puppet, uint64_t end, vmsc_puppet_emit *emit, void *ctx)
-{
-	static char text[1 << 15];
-	struct look look = {emit, ctx, end, false};
-	struct vmsc_smaps smaps;
-	ssize_t n = 0;
-	int err = 0;
-
-	if (lseek(puppet->smaps, 0, SEEK_SET))
-		return false;
-	vmsc_smaps_begin(&smaps, on_seen, &look);
-	while (!err && !look.done && (n = read(puppet->smaps, text, sizeof(text))) > 0)
-		err = vmsc_smaps_feed(&smaps, text, (size_t)n);
-	if (!err && !look.done)
-		err = vmsc_smaps_finish(&smaps);
-	return !err && n >= 0;
-}
+/* --- pages --- */
 
 #define PAGEMAP_FILE	UINT64_C(0x2000000000000000)
 #define PAGEMAP_SWAP	UINT64_C(0x4000000000000000)

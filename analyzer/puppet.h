@@ -31,6 +31,7 @@ struct vmsc_puppet {
 	pid_t pid;
 	pid_t threads[VMSC_PUPPET_THREADS]; /* [0] is pid; 0: not yet begun */
 	int mem, smaps, pagemap;
+	int iter; /* for vma_iter.h, -1: it is looked at by smaps alone */
 	uint64_t mmap_base;
 	bool randomized; /* the machine would not switch off randomisation */
 	bool dead;
@@ -38,6 +39,8 @@ struct vmsc_puppet {
 	int killed; /* the signal that it died of, as far as that was seen */
 };
 
+/* What begins from here on has the descriptors that are open now. */
+void vmsc_puppet_begin(void);
 /* @keep_ipc_lock: leave it CAP_IPC_LOCK, if it has that. False with errno, and no process is left. */
 bool vmsc_puppet_start(struct vmsc_puppet *puppet, bool keep_ipc_lock);
 void vmsc_puppet_end(struct vmsc_puppet *puppet);
@@ -60,12 +63,15 @@ bool vmsc_puppet_get(struct vmsc_puppet *puppet, size_t offset, void *bytes, siz
 int64_t vmsc_puppet_fork(struct vmsc_puppet *puppet, struct vmsc_puppet *child);
 /* Begins the second thread; 0 or -errno. */
 int64_t vmsc_puppet_thread(struct vmsc_puppet *puppet);
-/* One page of every two of @pages at @addr becomes readable: a VMA more for each. */
+/* One page of every two of the @pages without access at @addr becomes readable: then each is a VMA. */
 int64_t vmsc_puppet_stripe(struct vmsc_puppet *puppet, uint64_t addr, uint64_t pages);
 
-/* All VMAs that begin below @end, in order. */
-typedef int vmsc_puppet_emit(void *ctx, const struct vmsc_seen_record *seen, const char *name, size_t length);
-bool vmsc_puppet_look(struct vmsc_puppet *puppet, uint64_t end, vmsc_puppet_emit *emit, void *ctx);
+/*
+ * puppet_look.c: all VMAs that begin below VMSC_PUPPET_FILL, in order, at most @max. How many there are, or
+ * -1. With
+ * @text both ways are gone, where there are two, and must agree.
+ */
+int vmsc_puppet_look(struct vmsc_puppet *puppet, bool text, struct vmsc_seen_record *seen, int max);
 /* Has [start, end) an anonymous page? *addr is the first. */
 bool vmsc_puppet_has_page(struct vmsc_puppet *puppet, uint64_t start, uint64_t end, uint64_t *addr);
 

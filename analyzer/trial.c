@@ -174,7 +174,7 @@ static void model_fill(const struct vmsc_trial *trial, struct vmsc_mm *mm, const
 	if (!pages)
 		return;
 	model_call(mm, SYS_mmap, VMSC_PUPPET_FILL, pages << VMSC_PAGE_SHIFT, 0, flags);
-	for (uint64_t i = 0; i + 1 < pages; i += 2)
+	for (uint64_t i = 0; i < pages; i += 2)
 		model_call(mm, SYS_mprotect, VMSC_PUPPET_FILL + (i << VMSC_PAGE_SHIFT), VMSC_PAGE_SIZE, 1, 0);
 }
 
@@ -395,10 +395,10 @@ static enum vmsc_trial_verdict judge(struct vmsc_trial *trial, struct vmsc_step 
 
 	if (is_unknown(step, said) && !(differ && !trial->out.undetermined))
 		return VMSC_TRIAL_UNKNOWN;
-	if (vmsc_trial_compare(trial, process))
+	if (vmsc_trial_compare(trial, process, false))
 		return differs(trial, process);
 	if (step->kind == VMSC_STEP_FORK && !step->result &&
-	    vmsc_trial_compare(trial, &trial->processes[step->value]))
+	    vmsc_trial_compare(trial, &trial->processes[step->value], false))
 		return differs(trial, &trial->processes[step->value]);
 	if (!differ)
 		return VMSC_TRIAL_SAME;
@@ -436,6 +436,14 @@ enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_st
 	if (step->kind == VMSC_STEP_FORK && !step->result)
 		trial->processes[step->value].mm = model_again(trial, (uint8_t)step->value);
 	return judge(trial, step, said);
+}
+
+enum vmsc_trial_verdict vmsc_trial_check(struct vmsc_trial *trial)
+{
+	for (size_t i = 0; i < VMSC_TRIAL_PROCESSES; i++)
+		if (trial->processes[i].alive && vmsc_trial_compare(trial, &trial->processes[i], true))
+			return differs(trial, &trial->processes[i]);
+	return VMSC_TRIAL_SAME;
 }
 
 /* --- beginning and end --- */

@@ -102,6 +102,9 @@ void vmsc_trial_end(struct vmsc_trial *trial);
 /* One step in both worlds; what only the kernel knows (result, place of a ring) is put into *step. */
 enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_step *step);
 
+/* At the end of a sequence: once more, by smaps, all processes. */
+enum vmsc_trial_verdict vmsc_trial_check(struct vmsc_trial *trial);
+
 /*
  * The same on the model alone, in the address space that a puppet has on every machine: what it answers to
  * each step, and the VMAs that the process of the last step (a fork's child) has then (at most @max). Returns
@@ -118,7 +121,8 @@ bool vmsc_trial_can(const struct vmsc_step *step);
 
 /* trial_step.c: a step by the kernel, in the puppet of its process; sets step->result. */
 void vmsc_trial_do(struct vmsc_trial *trial, struct vmsc_step *step);
-/* trial_compare.c: NULL when model and kernel agree, else trial->why. */
-const char *vmsc_trial_compare(struct vmsc_trial *trial, struct vmsc_trial_process *process);
+/* trial_compare.c: NULL when model and kernel agree, else trial->why. With @text also by smaps, where that is
+ * slow. */
+const char *vmsc_trial_compare(struct vmsc_trial *trial, struct vmsc_trial_process *process, bool text);
 
 #endif

@@ -10,17 +10,6 @@
 #include "trial.h"
 #include "vmaform.h"
 
-static int on_seen(void *ctx, const struct vmsc_seen_record *seen, const char *name, size_t length)
-{
-	struct vmsc_trial_view *view = ctx;
-
-	(void)name;
-	(void)length;
-	if (view->nr < VMSC_TRIAL_SEEN)
-		view->vmas[view->nr++] = *seen;
-	return 0;
-}
-
 /* All that has a code in smaps; the kernel sets VM_SOFTDIRTY at page faults too. */
 static uint64_t compared_flags(void)
 {
@@ -82,16 +71,18 @@ static const char *compare_vma(struct vmsc_trial *trial, struct vmsc_trial_proce
 	return NULL;
 }
 
-const char *vmsc_trial_compare(struct vmsc_trial *trial, struct vmsc_trial_process *process)
+const char *vmsc_trial_compare(struct vmsc_trial *trial, struct vmsc_trial_process *process, bool text)
 {
 	struct vmsc_trial_view *view = &trial->view;
 	const char *what = NULL;
 	struct vmsc_vma vma;
 	uint64_t addr = 0;
+	int nr = vmsc_puppet_look(&process->puppet, text, view->vmas, VMSC_TRIAL_SEEN);
 
-	view->nr = 0;
-	if (!vmsc_puppet_look(&process->puppet, VMSC_PUPPET_FILL, on_seen, view)) {
-		snprintf(trial->why, sizeof(trial->why), "the process is gone");
+	view->nr = nr < 0 ? 0 : (size_t)nr;
+	if (nr < 0) {
+		snprintf(trial->why, sizeof(trial->why),
+			 "the process is gone, or smaps is not what the kernel has");
 		return trial->why;
 	}
 	for (size_t i = 0; i < view->nr; i++, addr = vma.end) {

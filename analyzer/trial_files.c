@@ -11,6 +11,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "puppet.h"
+
 #define MAGIC_EXT4  0xef53
 #define MAGIC_XFS   0x58465342
 #define MAGIC_BTRFS 0x9123683e
@@ -157,6 +159,7 @@ bool vmsc_files_open(struct vmsc_files *files, const char **why)
 		}
 	}
 	memcpy(files->file, real, files->nr * sizeof(real[0]));
+	vmsc_puppet_begin();
 	return true;
 }
 

@@ -119,21 +119,6 @@ static int64_t do_io_setup(struct vmsc_trial_process *process, struct vmsc_step 
 	return result;
 }
 
-struct find_end {
-	uint64_t start, end;
-};
-
-static int on_seen(void *ctx, const struct vmsc_seen_record *seen, const char *name, size_t length)
-{
-	struct find_end *find = ctx;
-
-	(void)name;
-	(void)length;
-	if (seen->start == find->start)
-		find->end = seen->end;
-	return 0;
-}
-
 static struct vmsc_ring *ring_of(struct vmsc_trial_process *process, uint64_t context)
 {
 	for (size_t i = 0; i < VMSC_TRIAL_RINGS; i++)
@@ -169,18 +154,23 @@ static int64_t do_mremap(struct vmsc_trial_process *process, const struct vmsc_s
 	return result;
 }
 
-static void find_ring(struct vmsc_trial_process *process, struct vmsc_step *step)
+static void find_ring(struct vmsc_trial_view *view, struct vmsc_trial_process *process,
+		      struct vmsc_step *step)
 {
-	struct find_end find = {step->call.range_start, 0};
 	struct vmsc_ring *ring = ring_of(process, 0);
+	uint64_t start = step->call.range_start, end = 0;
+	int nr = step->result ? 0 : vmsc_puppet_look(&process->puppet, false, view->vmas, VMSC_TRIAL_SEEN);
 
-	if (step->result || !vmsc_puppet_look(&process->puppet, VMSC_PUPPET_FILL, on_seen, &find))
+	for (int i = 0; i < nr; i++)
+		if (view->vmas[i].start == start)
+			end = view->vmas[i].end;
+	if (nr <= 0)
 		return;
-	step->call.range_end = find.end;
-	step->call.size = find.end - find.start;
+	step->call.range_end = end;
+	step->call.size = end - start;
 	process->has_rings = true;
 	if (ring)
-		*ring = (struct vmsc_ring){find.start, find.end - find.start};
+		*ring = (struct vmsc_ring){start, end - start};
 }
 
 static int64_t do_call(struct vmsc_trial_process *process, struct vmsc_step *step)
@@ -287,7 +277,7 @@ void vmsc_trial_do(struct vmsc_trial *trial, struct vmsc_step *step)
 	case VMSC_STEP_CALL:
 		step->result = do_call(process, step);
 		if (step->call.nr == SYS_io_setup)
-			find_ring(process, step);
+			find_ring(&trial->view, process, step);
 		break;
 	case VMSC_STEP_TOUCH:
 		step->result = vmsc_puppet_touch(&process->puppet, step->addr, step->write);
