@@ -224,6 +224,20 @@ static enum vmsc_finding remove_maywrite(struct vmsc_evidence *evidence)
 		   "MADV_REMOVE on a read-only mapping of a writable file: %s", strerror(errno));
 }
 
+static enum vmsc_finding populate_stops(struct vmsc_evidence *evidence)
+{
+	const int populate_write = 23;
+	unsigned char there = 0;
+
+	if (!scratch_map(0, 3, RW, ANON) || munmap(scratch_page(1), PAGE))
+		return impossible(evidence, "mapping a hole");
+	if (!madvise(scratch_page(0), 3 * PAGE, populate_write) || errno != ENOMEM ||
+	    mincore(scratch_page(2), PAGE, &there))
+		return impossible(evidence, "populating over a hole");
+	return say(evidence, yes_if(!(there & 1)), "MADV_POPULATE_WRITE over a hole populates what is behind it: %s",
+		   there & 1 ? "yes" : "no");
+}
+
 static enum vmsc_finding shadow_stack(struct vmsc_evidence *evidence)
 {
 	if (syscall(NR_MAP_SHADOW_STACK, 0, PAGE, 0) >= 0)
@@ -663,6 +677,7 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_MDWE] = mdwe,
 	[VMSC_RULE_MDWE_NO_INHERIT] = mdwe_no_inherit,
 	[VMSC_RULE_REMOVE_MAYWRITE] = remove_maywrite,
+	[VMSC_RULE_POPULATE_STOPS] = populate_stops,
 	[VMSC_RULE_SHADOW_STACK] = shadow_stack,
 	[VMSC_RULE_THP_ALIGN_ANON] = thp_align_anon,
 	[VMSC_RULE_THP_ALIGN_MULTIPLE] = thp_align_multiple,

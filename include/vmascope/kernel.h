@@ -122,6 +122,8 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	X(MDWE_NO_INHERIT, "mdwe-no-inherit", 6, 7, 0, 0)                                                              \
 	/* MADV_REMOVE where the mapping could be made writable; before: where it is */                               \
 	X(REMOVE_MAYWRITE, "remove-maywrite", 6, 7, 0, 0)                                                              \
+	/* MADV_POPULATE_READ and _WRITE end at a hole; before: they go on behind it, and tell of it at the end */         \
+	X(POPULATE_STOPS, "populate-stops-at-hole", 6, 10, 0, 0)                                                       \
 	X(SHADOW_STACK, "shadow-stack", 6, 6, 0, 0)                                                                    \
 	X(MAP_ABOVE4G, "map-above4g", 6, 6, 0, 0)                                                                      \
 	X(THP_ALIGN_ANON, "thp-align-anon", 6, 7, 0, 0)                                                                \

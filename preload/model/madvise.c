@@ -235,12 +235,17 @@ static int advise_range(struct vmsc_mm *mm, uint64_t start, uint64_t end, const 
 static int populate(struct vmsc_mm *mm, uint64_t start, uint64_t end, bool write)
 {
 	struct vmsc_node *node = vmsc_tree_find(mm, start);
+	int hole = 0;
 
 	while (start < end) {
 		uint64_t vm_flags;
 
-		if (!node || node->vma.start > start)
+		if (!node || node->vma.start >= end)
 			return -ENOMEM;
+		if (node->vma.start > start && has_rule(mm, VMSC_RULE_POPULATE_STOPS))
+			return -ENOMEM;
+		if (node->vma.start > start)
+			hole = -ENOMEM;
 		vm_flags = node->vma.vm_flags;
 		if (vm_flags & (VMSC_VM(IO) | VMSC_VM(PFNMAP)))
 			return -EINVAL;
@@ -253,7 +258,7 @@ static int populate(struct vmsc_mm *mm, uint64_t start, uint64_t end, bool write
 		start = node->vma.end;
 		node = node->next;
 	}
-	return 0;
+	return hole;
 }
 
 /* Advice whose success lies in the pages, not in the VMAs: the recorded answer is as good as any. */

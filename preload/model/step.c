@@ -100,7 +100,8 @@ static int64_t run_refused(struct vmsc_mm *mm, const struct op *op, const struct
 	mm->dry = true;
 	ret = op->run(mm, call, out);
 	mm->dry = false;
-	if (is_error(ret) ? ret == call->result : is_near_limit(mm, call) || late)
+	/* What the dry run said may lie behind what the limit refused. */
+	if (ret == call->result || is_near_limit(mm, call) || (late && !is_error(ret)))
 		ret = op->run(mm, call, out);
 	return ret;
 }
