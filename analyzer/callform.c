@@ -136,7 +136,8 @@ static void put_extra(json_t *object, const struct vmsc_written_call *call)
 	if (extra->uffd)
 		vmsc_json_put(object, "uffd", json_integer(extra->uffd));
 	if (extra->size)
-		vmsc_json_put(object, "segment_size", vmsc_json_number(extra->size));
+		vmsc_json_put(object, call->record.nr == 9 ? "pool_lacks" : "segment_size",
+			      vmsc_json_number(extra->size));
 	if (extra->range_start || extra->range_end) {
 		range = json_array();
 		vmsc_json_append(range, vmsc_json_hex(extra->range_start));
@@ -292,7 +293,7 @@ static enum field_answer read_extra(struct vmsc_extra_record *extra, const char 
 		good = u32_of_json(value, &extra->policy);
 	else if (!strcmp(key, "uffd"))
 		good = u32_of_json(value, &extra->uffd);
-	else if (!strcmp(key, "segment_size"))
+	else if (!strcmp(key, "segment_size") || !strcmp(key, "pool_lacks"))
 		good = vmsc_json_get_u64(value, &extra->size);
 	else if (!strcmp(key, "range"))
 		good = range_of_json(extra, value);

@@ -12,6 +12,7 @@
 #include "facts.h"
 #include "fdtable.h"
 #include "look.h"
+#include "pool.h"
 #include "sys.h"
 
 #include "inject.h"
@@ -91,6 +92,8 @@ void vmsc_extra_before(struct vmsc_captured *call)
 
 	switch (call->nr) {
 	case SYS_mmap:
+		if (call->args[3] & MAP_ANONYMOUS && call->args[3] & MAP_HUGETLB)
+			call->extra.size = vmsc_pool_lacks(call->args[1], call->args[3]);
 		if (!(call->args[3] & MAP_ANONYMOUS))
 			call->extra.file = vmsc_facts_file(call->args[4], vmsc_rec.capture_mode != VMSC_CAPTURE_PLT);
 		break;

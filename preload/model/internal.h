@@ -158,6 +158,7 @@ struct vmsc_mapping {
 	struct vmsc_file file; /* id 0: none */
 	uint32_t traits;
 	bool fixed;
+	bool lacks_pages; /* huge pages: the pool can't give them */
 };
 
 /* A search for a place. */
@@ -248,6 +249,8 @@ struct vmsc_node *vmsc_merge_by_cases(struct vmsc_mm *mm, struct vmsc_merge *mer
 
 /* split.c */
 struct vmsc_change vmsc_change_of(const struct vmsc_node *node);
+/* Bytes of the pages of a VMA of huge pages, otherwise 0. */
+uint64_t vmsc_huge_size(const struct vmsc_mm *mm, const struct vmsc_node *node);
 int vmsc_split_nolimit(struct vmsc_mm *mm, struct vmsc_node *node, uint64_t addr);
 int vmsc_modify(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t start, uint64_t end,
 		const struct vmsc_change *change);

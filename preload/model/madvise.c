@@ -117,16 +117,19 @@ static bool has_huge_page(const struct vmsc_node *node)
 	return node->vma.end >= VMSC_PMD_SIZE && start <= node->vma.end - VMSC_PMD_SIZE;
 }
 
-/* Refusals of advice about pages, where they follow from the VMA. */
-static int check_pages(const struct vmsc_mm *mm, const struct vmsc_node *node, int advice)
+/* Refusals of advice about pages from @start on, where they follow from the VMA. */
+static int check_pages(const struct vmsc_mm *mm, const struct vmsc_node *node, uint64_t start, int advice)
 {
 	uint64_t vm_flags = node->vma.vm_flags;
 	uint64_t no_lru = VMSC_VM(LOCKED) | VMSC_VM(PFNMAP) | VMSC_VM(HUGETLB);
 
 	switch (advice) {
 	case ADV_DONTNEED:
-		return vm_flags & (VMSC_VM(LOCKED) | VMSC_VM(PFNMAP)) ? -EINVAL : 0;
 	case ADV_DONTNEED_LOCKED:
+		if (vm_flags & VMSC_VM(HUGETLB))
+			return start & (vmsc_huge_size(mm, node) - 1) ? -EINVAL : 0;
+		if (advice == ADV_DONTNEED && (vm_flags & VMSC_VM(LOCKED)))
+			return -EINVAL;
 		return vm_flags & VMSC_VM(PFNMAP) ? -EINVAL : 0;
 	case ADV_FREE:
 		return (vm_flags & no_lru) || !vmsc_node_is_anonymous(mm, node) ? -EINVAL : 0;
@@ -179,7 +182,7 @@ static int advise_part(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t sta
 		if (is_sealed_against(mm, *node, advice->advice))
 			return -EPERM;
 		err = advice->changes_flags ? check_change(mm, *node, advice->advice)
-					    : check_pages(mm, *node, advice->advice);
+					    : check_pages(mm, *node, start, advice->advice);
 	}
 	if (err)
 		return err;

@@ -71,6 +71,14 @@ static bool is_write_sealed(const struct vmsc_mapping *mapping)
 	       (mapping->vm_flags & VMSC_VM(WRITE));
 }
 
+/* What the file's mmap hook says where all checks passed: 0 or an errno. */
+static int refusal_of_hook(const struct vmsc_mapping *mapping)
+{
+	if (is_write_sealed(mapping))
+		return -EPERM;
+	return mapping->lacks_pages ? -ENOMEM : 0;
+}
+
 /* memfd_check_seals_mmap(), and what older releases have in the file's mmap hook. */
 static int check_seals(const struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 {
@@ -177,7 +185,7 @@ static int check_flags(const struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 	err = is_file_backed(mapping) ? check_file(mm, mapping) : check_anonymous(mm, mapping);
 	if (err && !mm->force)
 		return err;
-	if (((mapping->flags & MAP_NORESERVE_) && mm->config.limits.overcommit != 2) || hugetlb)
+	if ((mapping->flags & MAP_NORESERVE_) && (mm->config.limits.overcommit != 2 || hugetlb))
 		mapping->vm_flags |= VMSC_VM(NORESERVE);
 	if (mm->mdwe && !mm->force && (mapping->vm_flags & VMSC_VM(WRITE)) &&
 	    (mapping->vm_flags & VMSC_VM(EXEC)))
@@ -268,7 +276,7 @@ static struct vmsc_node *map_range(struct vmsc_mm *mm, struct vmsc_mapping *mapp
 static int64_t mmap_region(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 {
 	uint64_t end = mapping->addr + mapping->len;
-	bool splits_first = has_rule(mm, VMSC_RULE_MMAP_FAIL_KEEPS_OLD), dry = mm->dry, late;
+	bool splits_first = has_rule(mm, VMSC_RULE_MMAP_FAIL_KEEPS_OLD), dry = mm->dry;
 	struct vmsc_gather gather;
 	struct vmsc_node *node;
 	int err;
@@ -289,14 +297,14 @@ static int64_t mmap_region(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 	    !vmsc_mm_may_expand(mm, mapping->vm_flags,
 				(int64_t)(mapping->len >> VMSC_PAGE_SHIFT) - (int64_t)gather.pages))
 		return -ENOMEM;
-	late = is_write_sealed(mapping) && !mm->force;
+	err = mm->force ? 0 : refusal_of_hook(mapping);
 	if (mm->dry)
-		return late ? -EPERM : (int64_t)mapping->addr;
+		return err ? err : (int64_t)mapping->addr;
 	vmsc_unmap_clear_ptes(mm, &gather); /* before anything is merged or made */
 	vmsc_unmap_complete(mm, &gather);
-	if (late) { /* the mmap hook says it, with the old mappings gone */
+	if (err) { /* with the old mappings gone */
 		vmsc_unmap_failed_mmap(mm, mapping->addr, end);
-		return -EPERM;
+		return err;
 	}
 	if (mapping->file.kind != VMSC_FILE_HUGETLB &&
 	    (mapping->vm_flags & (VMSC_VM(NORESERVE) | VMSC_VM(SHARED) | VMSC_VM(WRITE))) == VMSC_VM(WRITE))
@@ -427,6 +435,19 @@ static void know_file(struct vmsc_mm *mm, const struct vmsc_file *file)
 		(void)!vmsc_mm_set_file(mm, &all);
 }
 
+/* What the pool lacked before the call, others may have given back meanwhile, or what the call itself
+ * replaces. */
+static void ask_pool(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_mapping *mapping)
+{
+	bool done = call->has_result && !is_error(call->result);
+
+	if (!call->size || (mapping->flags & MAP_NORESERVE_))
+		return;
+	mapping->lacks_pages = !done;
+	if (done)
+		mm->hidden = VMSC_HIDDEN_MEMORY;
+}
+
 /* The file behind an anonymous request that has one: shared memory and huge pages. */
 static void make_implicit_file(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_mapping *mapping)
 {
@@ -444,6 +465,7 @@ static void make_implicit_file(struct vmsc_mm *mm, const struct vmsc_call *call,
 		mapping->file.huge_page_size = shift ? UINT64_C(1) << shift : VMSC_PMD_SIZE;
 		mapping->len = (mapping->len + mapping->file.huge_page_size - 1) &
 			       ~(mapping->file.huge_page_size - 1);
+		ask_pool(mm, call, mapping);
 	} else {
 		mapping->file.mode |= FILE_ANONYMOUS;
 	}

@@ -64,16 +64,27 @@ static int check_target(const struct vmsc_mm *mm, const struct remap *remap)
 	return 0;
 }
 
-/* Checks of the VMA at remap->addr that come first. Returns: 0 or what the kernel answers. */
-static int check_kind(const struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *node)
+/* align_hugetlb(): lengths grow to whole huge pages, addresses must be some. Returns: 0 or what the kernel
+ * answers. */
+static int align_huge(const struct vmsc_mm *mm, struct remap *remap, uint64_t size)
 {
+	remap->old_len = (remap->old_len + size - 1) & ~(size - 1);
+	remap->new_len = (remap->new_len + size - 1) & ~(size - 1);
 	if (mm->force)
 		return 0;
-	if (node->vma.vm_flags & VMSC_VM(SEALED))
-		return -EPERM;
-	if ((node->vma.vm_flags & VMSC_VM(HUGETLB)) && remap->new_len > remap->old_len)
+	if (((remap->addr | remap->new_addr) & (size - 1)) || remap->new_len > remap->old_len)
 		return -EINVAL;
 	return 0;
+}
+
+/* Checks of the VMA at remap->addr that come first. Returns: 0 or what the kernel answers. */
+static int check_kind(const struct vmsc_mm *mm, struct remap *remap, const struct vmsc_node *node)
+{
+	uint64_t size = vmsc_huge_size(mm, node);
+
+	if ((node->vma.vm_flags & VMSC_VM(SEALED)) && !mm->force)
+		return -EPERM;
+	return size ? align_huge(mm, remap, size) : 0;
 }
 
 /* vma_to_resize() and its successors. Returns: 0 or what the kernel answers. */
@@ -282,7 +293,7 @@ static int64_t choose_new_addr(struct vmsc_mm *mm, const struct remap *remap)
 	return found ? found : -ENOMEM;
 }
 
-static int check_vma(const struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *node)
+static int check_vma(const struct vmsc_mm *mm, struct remap *remap, const struct vmsc_node *node)
 {
 	int err = check_kind(mm, remap, node);
 

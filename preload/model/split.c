@@ -9,17 +9,22 @@ struct vmsc_change vmsc_change_of(const struct vmsc_node *node)
 	return (struct vmsc_change){node->vma.vm_flags, node->vma.policy, node->vma.uffd, node->vma.name};
 }
 
+uint64_t vmsc_huge_size(const struct vmsc_mm *mm, const struct vmsc_node *node)
+{
+	uint64_t size;
+
+	if (!(node->vma.vm_flags & VMSC_VM(HUGETLB)))
+		return 0;
+	size = vmsc_mm_file_of(mm, node->vma.file).huge_page_size;
+	return size ? size : VMSC_PMD_SIZE;
+}
+
 /* vm_ops->may_split() of special mappings and hugetlbfs. */
 static bool can_split(const struct vmsc_mm *mm, const struct vmsc_node *node, uint64_t addr)
 {
 	if (node->vma.traits & VMSC_VMA_SPECIAL_MAPPING)
 		return false;
-	if (node->vma.vm_flags & VMSC_VM(HUGETLB)) {
-		uint64_t size = vmsc_mm_file_of(mm, node->vma.file).huge_page_size;
-
-		return !(addr & ((size ? size : VMSC_PMD_SIZE) - 1));
-	}
-	return true;
+	return !(node->vma.vm_flags & VMSC_VM(HUGETLB)) || !(addr & (vmsc_huge_size(mm, node) - 1));
 }
 
 /*

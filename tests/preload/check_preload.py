@@ -427,6 +427,31 @@ def case_mix():
     check_reports(run, "full", len(run.files))
 
 
+POOL = "/proc/sys/vm/nr_hugepages"
+
+
+def set_pool(pages):
+    with open(POOL, "w", encoding="ascii") as file:
+        file.write(pages)
+
+
+def case_huge():
+    """Huge pages, where the pool is empty as nearly everywhere, and where there are some."""
+    with open(POOL, encoding="ascii") as file:
+        before = file.read()
+    pools = [before]
+    if not os.geteuid() and int(before) == 0:
+        atexit.register(set_pool, before)
+        pools.append("6")
+    for pool in pools:
+        if pool != before:
+            set_pool(pool)
+        for seed in range(1, 9):
+            run = Run("victim_huge", str(seed), VMASCOPE_CHECK="call")
+            need(run.status == 0, "status %d" % run.status)
+            check_reports(run, "full", 2)
+
+
 def case_old_kernel():
     """Without Syscall User Dispatch: libc mode, and it is said."""
     run = Run("victim_oldkernel", LIBRARY, os.path.join(VICTIMS, "victim_raw"), "plain", VMASCOPE_CAPTURE="full",
