@@ -97,7 +97,7 @@ def kill_a_child(pid):
     """One of the processes that @pid has made; 0: there was none."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as text:
-            os.kill(int(text.read().split()[0]), signal.SIGKILL)
+            os.kill(int(text.read().split()[-1]), signal.SIGKILL)  # the first is what others are copied from
         return 1
     except (OSError, IndexError):
         return 0
