@@ -177,6 +177,20 @@ static enum vmsc_finding mseal_in_loop(struct vmsc_evidence *evidence)
 		   changed ? "has changed" : "leaves");
 }
 
+static enum vmsc_finding mseal_dev_zero(struct vmsc_evidence *evidence)
+{
+	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || !scratch_map_fd(0, 1, PROT_READ, MAP_PRIVATE, fd))
+		return impossible(evidence, "mapping /dev/zero");
+	if (syscall(NR_MSEAL, scratch_page(0), PAGE, 0))
+		return impossible(evidence, "mseal");
+	if (!madvise(scratch_page(0), PAGE, MADV_DONTNEED))
+		return say(evidence, VMSC_FOUND_NO, "MADV_DONTNEED of a sealed mapping of /dev/zero works");
+	return say(evidence, yes_if(errno == EPERM), "MADV_DONTNEED of a sealed mapping of /dev/zero: %s",
+		   strerror(errno));
+}
+
 static enum vmsc_finding droppable(struct vmsc_evidence *evidence)
 {
 	if (scratch_map(0, 1, RW, TYPE_DROPPABLE | MAP_ANONYMOUS))
@@ -234,7 +248,8 @@ static enum vmsc_finding populate_stops(struct vmsc_evidence *evidence)
 	if (!madvise(scratch_page(0), 3 * PAGE, populate_write) || errno != ENOMEM ||
 	    mincore(scratch_page(2), PAGE, &there))
 		return impossible(evidence, "populating over a hole");
-	return say(evidence, yes_if(!(there & 1)), "MADV_POPULATE_WRITE over a hole populates what is behind it: %s",
+	return say(evidence, yes_if(!(there & 1)),
+		   "MADV_POPULATE_WRITE over a hole populates what is behind it: %s",
 		   there & 1 ? "yes" : "no");
 }
 
@@ -672,6 +687,7 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_GUARD_INSTALL_FILE] = guard_install_file,
 	[VMSC_RULE_MSEAL] = mseal_exists,
 	[VMSC_RULE_MSEAL_IN_LOOP] = mseal_in_loop,
+	[VMSC_RULE_MSEAL_DEV_ZERO] = mseal_dev_zero,
 	[VMSC_RULE_DROPPABLE] = droppable,
 	[VMSC_RULE_MAP_STACK_NOHUGEPAGE] = map_stack_nohugepage,
 	[VMSC_RULE_MDWE] = mdwe,

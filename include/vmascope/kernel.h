@@ -113,6 +113,8 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	X(GUARD_INSTALL_FILE, "guard-install-file", 6, 15, 0, 0)                                                       \
 	X(MSEAL, "mseal", 6, 10, 0, 0)                                                                                 \
 	X(MSEAL_IN_LOOP, "mseal-in-loop", 6, 12, 0, 0)                                                                 \
+	/* discarding from a sealed private mapping of /dev/zero is refused as from anonymous memory; before: it is a file's */ \
+	X(MSEAL_DEV_ZERO, "mseal-dev-zero", 6, 17, 0, 0)                                                               \
 	X(DROPPABLE, "droppable", 6, 11, 0, 0)                                                                         \
 	X(MAP_STACK_NOHUGEPAGE, "map-stack-nohugepage", 6, 7, 0, 0)                                                    \
 	/* MAP_DROPPABLE mappings are never locked */                                                                  \

@@ -63,10 +63,12 @@ static const struct advice *find_advice(const struct vmsc_mm *mm, uint64_t numbe
 	return NULL;
 }
 
+/* is_ro_anon() went by the file, can_madvise_modify() goes by what the memory is. */
 static bool is_anonymous_private(const struct vmsc_mm *mm, const struct vmsc_node *node)
 {
-	return vmsc_node_is_anonymous(mm, node) &&
-	       !(node->vma.vm_flags & (VMSC_VM(SHARED) | VMSC_VM(MAYSHARE)));
+	bool anonymous = has_rule(mm, VMSC_RULE_MSEAL_DEV_ZERO) ? vmsc_node_is_anonymous(mm, node) : !node->vma.file;
+
+	return anonymous && !(node->vma.vm_flags & (VMSC_VM(SHARED) | VMSC_VM(MAYSHARE)));
 }
 
 /* can_madvise_modify(): discarding from a sealed VMA that can't be written is refused. */
