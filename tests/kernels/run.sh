@@ -113,7 +113,10 @@ write_jobs()
 		;;
 	esac
 	case ,$jobs, in *,fuzz,*)
-		echo "job fuzz vmascope fuzz --calls $calls --seed $seed --shrink -o /out/fuzz"
+		# With few VMAs allowed at all, few are needed to use them up.
+		echo "echo 250 >/proc/sys/vm/max_map_count"
+		echo "job fuzz vmascope fuzz --calls $calls --seed $seed --most 1000 --shrink -o /out/fuzz"
+		echo "echo 65530 >/proc/sys/vm/max_map_count"
 		;;
 	esac
 	if [ -n "$command" ]; then
