@@ -18,7 +18,7 @@
 
 #define NR_KEPT 8
 #define KEPT_SIZE 4096
-#define WRITER_STACK 2048 /* bytes, for system calls only */
+#define WRITER_STACK 1024 /* bytes, for system calls only */
 
 static char command[PATH_MAX] = { 0 };
 static char kept[KEPT_SIZE] = { 0 };
@@ -115,11 +115,33 @@ static __attribute__((noreturn)) void become_writer(void *args)
 		sys3(SYS_exit_group, 127, 0, 0);
 }
 
-static long spawn(const char *const *args)
-{
-	char stack[WRITER_STACK] __attribute__((aligned(16)));
+struct writing {
+	const char *const *args;
+	char watchers_stack[WRITER_STACK] __attribute__((aligned(16)));
+	char writers_stack[WRITER_STACK] __attribute__((aligned(16)));
+};
 
-	return vmsc_door_spawn(stack + sizeof(stack), become_writer, (void *)(uintptr_t)args);
+static void wait_for(long pid)
+{
+	int status = 0;
+	long ret;
+
+	do
+		ret = pid > 0 ? sys6(SYS_wait4, pid, (uintptr_t)&status, __WALL, 0, 0, 0) : 0;
+	while (ret == -EINTR);
+}
+
+/*
+ * Between us and the writer: of a child that has exec'ed the program would get SIGCHLD, and find it with wait(). Of one
+ * that only ends it gets nothing. Nothing may return.
+ */
+static __attribute__((noreturn)) void watch_writer(void *arg)
+{
+	struct writing *writing = arg;
+
+	wait_for(vmsc_door_spawn(writing->writers_stack + WRITER_STACK, become_writer, (void *)(uintptr_t)writing->args));
+	for (;;)
+		sys3(SYS_exit_group, 0, 0, 0);
 }
 
 static void write_one(const struct vmsc_names *names)
@@ -128,15 +150,12 @@ static void write_one(const struct vmsc_names *names)
 		"vmascope", "write-report", names->trace, names->report, names->keep_trace ? NULL : "--remove-trace",
 		NULL,
 	};
+	struct writing writing;
 	uint64_t all = ~UINT64_C(0), before = 0;
-	int status = 0;
-	long pid, ret;
 
+	writing.args = args;
 	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&all, (uintptr_t)&before, sizeof(all), 0, 0);
-	pid = spawn(args);
-	do
-		ret = pid > 0 ? sys6(SYS_wait4, pid, (uintptr_t)&status, __WALL, 0, 0, 0) : 0;
-	while (ret == -EINTR);
+	wait_for(vmsc_door_spawn(writing.watchers_stack + WRITER_STACK, watch_writer, &writing));
 	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&before, 0, sizeof(all), 0, 0);
 }
 
