@@ -8,9 +8,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 packages=(build-essential cmake ninja-build pkg-config libunwind-dev libjansson-dev uthash-dev libdw-dev libsqlite3-dev python3
-	git perl nodejs redis-server redis-tools nginx qemu-system-x86 busybox-static cpio groff-base)
+	git perl nodejs redis-server redis-tools nginx qemu-system-x86 busybox-static cpio groff-base
+	strace stress-ng sqlite3)
 
-tools=(clang clang-tidy cppcheck valgrind debootstrap postgresql sqlite3 binutils)
+tools=(clang clang-tidy cppcheck valgrind debootstrap postgresql binutils)
 
 as_root()
 {
