@@ -13,6 +13,7 @@
 #include <sys/ipc.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,6 +153,20 @@ static enum vmsc_finding guard_install_file(struct vmsc_evidence *evidence)
 	if (!madvise(scratch_page(0), PAGE, ADVICE_GUARD_INSTALL))
 		return say(evidence, VMSC_FOUND_YES, "MADV_GUARD_INSTALL works on a shared file");
 	return say(evidence, VMSC_FOUND_NO, "MADV_GUARD_INSTALL on a shared file: %s", strerror(errno));
+}
+
+static enum vmsc_finding process_madvise_self(struct vmsc_evidence *evidence)
+{
+	struct iovec range = {.iov_len = PAGE};
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	if (fd < 0 || !scratch_map(0, 1, RW, ANON))
+		return impossible(evidence, "pidfd_open of oneself");
+	range.iov_base = scratch_page(0);
+	if (syscall(SYS_process_madvise, fd, &range, 1, MADV_DONTFORK, 0) == (long)PAGE)
+		return say(evidence, VMSC_FOUND_YES, "process_madvise on oneself takes MADV_DONTFORK");
+	return say(evidence, errno == EINVAL ? VMSC_FOUND_NO : VMSC_FOUND_NOTHING,
+		   "process_madvise on oneself with MADV_DONTFORK: %s", strerror(errno));
 }
 
 static enum vmsc_finding mseal_exists(struct vmsc_evidence *evidence)
@@ -709,6 +724,7 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_MLOCK_SKIPS_DROPPABLE] = mlock_skips_droppable,
 	[VMSC_RULE_DONTUNMAP_LOCKED_DRIFT] = dontunmap_locked_drift,
 	[VMSC_RULE_PT_RECLAIM] = pt_reclaim,
+	[VMSC_RULE_PROCESS_MADVISE_SELF] = process_madvise_self,
 	[VMSC_RULE_MREMAP_MULTI] = mremap_multi,
 	[VMSC_RULE_DONTUNMAP_CLEARS_ACCOUNT] = dontunmap_clears_account,
 	[VMSC_RULE_HEAP_LABEL_STRICT] = heap_label_strict,

@@ -266,6 +266,8 @@ static bool is_possible(const struct vmsc_call *call)
 		SYS_ioctl,
 		SYS_close,
 		SYS_remap_file_pages,
+		SYS_personality,
+		SYS_process_madvise,
 		450 /* set_mempolicy_home_node */,
 		462 /* mseal */,
 	};

@@ -266,6 +266,7 @@ bool vmsc_trial_can(const struct vmsc_step *step)
 	case SYS_shmat:
 		return !is_own(args[1], step->call.size);
 	case SYS_ioctl:
+	case SYS_process_madvise:
 		return !is_own(step->call.range_start, step->call.range_end - step->call.range_start);
 	case SYS_mlockall:
 	case SYS_munlockall:
@@ -306,6 +307,8 @@ static bool is_given(const struct vmsc_trial *trial, const struct vmsc_step *ste
 		return trial->processes[0].puppet.randomized && step->result > 4096;
 	if (step->result == -ENOMEM && is_huge(call)) /* what may be committed is not modelled */
 		return true;
+	if (call->nr == SYS_process_madvise)
+		return call->args[3] >= 22 && call->args[3] <= 25;
 	if (call->nr == SYS_madvise) /* populate, collapse; what a file's driver says to MADV_REMOVE */
 		return (call->args[2] >= 22 && call->args[2] <= 25) || step->result == -ENODEV;
 	return call->nr == SYS_mbind || call->nr == SYS_ioctl || call->nr == 450 || call->nr == SYS_mlock ||

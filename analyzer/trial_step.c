@@ -119,6 +119,27 @@ static int64_t do_io_setup(struct vmsc_trial_process *process, struct vmsc_step 
 	return result;
 }
 
+/* A process may advise itself by a pidfd of its own. */
+static int64_t do_process_madvise(struct vmsc_trial_process *process, const struct vmsc_step *step,
+				  uint64_t *args)
+{
+	const struct vmsc_call *from = &step->call;
+	const uint64_t range[2] = {from->range_start, from->range_end - from->range_start}, none[6] = {0};
+	uint64_t self[6] = {0};
+	int64_t result;
+
+	self[0] = (uint64_t)vmsc_puppet_call(&process->puppet, step->thread, SYS_getpid, none);
+	self[0] = (uint64_t)vmsc_puppet_call(&process->puppet, step->thread, SYS_pidfd_open, self);
+	args[0] = self[0];
+	args[1] = VMSC_PUPPET_DATA;
+	args[2] = 1;
+	if (!vmsc_puppet_put(&process->puppet, 0, range, sizeof(range)))
+		return -EFAULT;
+	result = call(process, step, args);
+	vmsc_puppet_call(&process->puppet, step->thread, SYS_close, self);
+	return result;
+}
+
 static struct vmsc_ring *ring_of(struct vmsc_trial_process *process, uint64_t context)
 {
 	for (size_t i = 0; i < VMSC_TRIAL_RINGS; i++)
@@ -197,6 +218,8 @@ static int64_t do_call(struct vmsc_trial_process *process, struct vmsc_step *ste
 		return do_io_destroy(process, step, args);
 	case SYS_mremap:
 		return do_mremap(process, step, args);
+	case SYS_process_madvise:
+		return do_process_madvise(process, step, args);
 	case SYS_close: /* of a userfaultfd */
 		args[0] = (uint64_t)(int64_t)uffd_of(process, step, step->call.uffd);
 		process->uffds[step->call.uffd % 3] = -1;

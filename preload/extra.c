@@ -2,6 +2,7 @@
 /* extra.c - see extra.h. */
 #include "extra.h"
 
+#include <fcntl.h>
 #include <linux/ioctl.h>
 #include <linux/userfaultfd.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "look.h"
 #include "pool.h"
 #include "sys.h"
+#include "text.h"
 
 #include "inject.h"
 
@@ -76,14 +78,60 @@ static void find_ring(struct vmsc_captured *call, uint64_t context)
 	call->extra.size = seen.end - seen.start;
 }
 
+/* Of which process is the descriptor? The kernel's words for "mine", which came later, are negative. */
+static bool is_own_pidfd(uint64_t fd)
+{
+	static const char key[] = "\nPid:\t";
+	char name[48], about[512];
+	struct vmsc_text path = vmsc_text_in(name, sizeof(name));
+	const char *at;
+	uint64_t pid = 0;
+	long length;
+	int info;
+
+	if ((int32_t)fd < 0)
+		return (int32_t)fd == -10000 || (int32_t)fd == -10001 || (int32_t)fd == -20000;
+	vmsc_text_put(&path, "/proc/self/fdinfo/");
+	vmsc_text_number(&path, (uint32_t)fd);
+	info = vmsc_sys_open_hidden(name, O_RDONLY, 0);
+	if (info < 0)
+		return false;
+	length = sys_read(info, about, sizeof(about) - 1);
+	sys_close(info);
+	about[length > 0 ? length : 0] = '\0';
+	at = strstr(about, key);
+	for (at = at ? at + sizeof(key) - 1 : ""; *at >= '0' && *at <= '9'; at++)
+		pid = pid * 10 + (uint64_t)(*at - '0');
+	return pid == sys_getpid();
+}
+
+/* The ranges' hull, and how much of it they are; nothing where they are another process's. */
 static void find_advised(struct vmsc_captured *call)
 {
-	uint64_t vector[2] = { 0, 0 };
+	uint64_t vectors[32], left = call->args[2] <= 1024 ? call->args[2] : 0, start = UINT64_MAX, end = 0, size = 0;
 
-	if (call->args[2] != 1 || vmsc_sys_peek(vector, call->args[1], sizeof(vector)) != sizeof(vector))
+	if (!is_own_pidfd(call->args[0]))
 		return;
-	call->extra.range_start = vector[0];
-	call->extra.range_end = vector[0] + vector[1];
+	for (uint64_t at = call->args[1]; left;) {
+		size_t n = left < 16 ? left : 16;
+
+		if (vmsc_sys_peek(vectors, at, n * 16) != (long)(n * 16))
+			return;
+		for (size_t i = 0; i < n; i++) {
+			if (!vectors[2 * i + 1])
+				continue;
+			start = vectors[2 * i] < start ? vectors[2 * i] : start;
+			end = vectors[2 * i] + vectors[2 * i + 1] > end ? vectors[2 * i] + vectors[2 * i + 1] : end;
+			size += vectors[2 * i + 1];
+		}
+		left -= n;
+		at += n * 16;
+	}
+	if (!size)
+		return;
+	call->extra.range_start = start;
+	call->extra.range_end = end;
+	call->extra.size = size;
 }
 
 void vmsc_extra_before(struct vmsc_captured *call)

@@ -145,6 +145,8 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	X(MEMFD_SEAL_READ_ONLY, "memfd-seal-read-only", 6, 13, 0, 0)                                                   \
 	/* MADV_DONTNEED of all that a PTE table maps frees the table (a configuration that is on by default) */            \
 	X(PT_RECLAIM, "pt-reclaim", 6, 14, 0, 0)                                                                       \
+	/* process_madvise() on oneself takes every advice; before: those that may be given to others */              \
+	X(PROCESS_MADVISE_SELF, "process-madvise-self", 6, 13, 0, 0)                                                   \
 	/* configuration rather than release: found by experiment, off unless found */                                 \
 	X(SOFT_DIRTY, "soft-dirty", 0, 0, 0, 1)                                                                        \
 	X(ANON_VMA_NAME, "anon-vma-name", 0, 0, 0, 1)                                                                  \

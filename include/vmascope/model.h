@@ -322,9 +322,11 @@ struct vmsc_call {
 	uint32_t name; /* PR_SET_VMA_ANON_NAME: id of the name, 0: NULL */
 	uint32_t policy; /* mbind: id of the policy, 0: MPOL_DEFAULT */
 	uint32_t uffd; /* UFFDIO_REGISTER: id of the context */
-	uint64_t size; /* shmat: size of the segment; io_setup: size of the ring; mmap with MAP_HUGETLB: bytes that the
-			  pool lacks, 0: none, or not known */
-	uint64_t range_start, range_end; /* userfaultfd ioctls and io_setup: what the structure or result says */
+	uint64_t size; /* shmat: of the segment; io_setup: of the ring; process_madvise: of all ranges, 0: of the one; mmap with
+			  MAP_HUGETLB: bytes that the pool lacks, 0: none, or not known */
+	/* userfaultfd ioctls and io_setup: what the structure or result says; process_madvise: the hull of the ranges, if they
+	 * are of this address space */
+	uint64_t range_start, range_end;
 	uint64_t mode; /* UFFDIO_REGISTER: mode bits */
 };
 

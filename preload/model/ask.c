@@ -128,15 +128,14 @@ static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, s
 	}
 }
 
-static void ask_madvise(const struct vmsc_mm *mm, const struct vmsc_call *call, struct asks *asks)
+static void ask_madvise(const struct vmsc_mm *mm, uint64_t start, uint64_t end, uint64_t advice,
+			struct asks *asks)
 {
-	uint64_t start = call->args[0], end = start + page_align(call->args[1]);
-
 	if (end <= start)
 		return;
-	if (is_discarding(call->args[2]))
+	if (is_discarding(advice))
 		ask_all(mm, asks, start, end);
-	else if (is_flag_advice(call->args[2]))
+	else if (is_flag_advice(advice))
 		ask_modified(mm, asks, start, end);
 }
 
@@ -190,7 +189,10 @@ size_t vmsc_mm_asks(const struct vmsc_mm *mm, const struct vmsc_call *call, stru
 		ask_mremap(mm, call, &asks);
 		break;
 	case NR_MADVISE:
-		ask_madvise(mm, call, &asks);
+		ask_madvise(mm, start, end, call->args[2], &asks);
+		break;
+	case NR_PROCESS_MADVISE:
+		ask_madvise(mm, call->range_start, page_align(call->range_end), call->args[3], &asks);
 		break;
 	case NR_MLOCK:
 	case NR_MLOCK2:

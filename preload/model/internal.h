@@ -23,9 +23,9 @@
 enum { /* x86-64 system calls that can change an address space */
 	NR_CLOSE = 3, NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11, NR_BRK = 12, NR_IOCTL = 16, NR_MREMAP = 25,
 	NR_MADVISE = 28, NR_SHMAT = 30, NR_CLONE = 56, NR_FORK = 57, NR_SHMDT = 67, NR_MLOCK = 149, NR_MUNLOCK = 150,
-	NR_MLOCKALL = 151, NR_MUNLOCKALL = 152, NR_PRCTL = 157, NR_IO_SETUP = 206, NR_IO_DESTROY = 207,
+	NR_MLOCKALL = 151, NR_MUNLOCKALL = 152, NR_PERSONALITY = 135, NR_PRCTL = 157, NR_IO_SETUP = 206, NR_IO_DESTROY = 207,
 	NR_REMAP_FILE_PAGES = 216, NR_MBIND = 237, NR_MLOCK2 = 325, NR_PKEY_MPROTECT = 329, NR_CLONE3 = 435,
-	NR_SET_MEMPOLICY_HOME_NODE = 450, NR_MAP_SHADOW_STACK = 453, NR_MSEAL = 462,
+	NR_PROCESS_MADVISE = 440, NR_SET_MEMPOLICY_HOME_NODE = 450, NR_MAP_SHADOW_STACK = 453, NR_MSEAL = 462,
 };
 
 enum { /* mmap flags */
@@ -35,6 +35,8 @@ enum { /* mmap flags */
 	MAP_STACK_ = 0x20000, MAP_HUGETLB_ = 0x40000, MAP_SYNC_ = 0x80000, MAP_FIXED_NOREPLACE_ = 0x100000,
 	MAP_HUGE_SHIFT_ = 26, MAP_HUGE_MASK_ = 0x3f,
 };
+
+enum { READ_IMPLIES_EXEC_ = 0x0400000, ADDR_NO_RANDOMIZE_ = 0x0040000 }; /* of personality() */
 
 enum { PROT_READ_ = 1, PROT_WRITE_ = 2, PROT_EXEC_ = 4, PROT_SEM_ = 8, PROT_GROWSDOWN_ = 0x01000000,
 	PROT_GROWSUP_ = 0x02000000 };
@@ -89,6 +91,7 @@ struct vmsc_mm {
 	uint64_t def_flags;
 	bool merge_any; /* PR_SET_MEMORY_MERGE */
 	uint8_t mdwe;	/* the bits of PR_SET_MDWE; any of them refuses */
+	uint32_t persona; /* the task's, which its threads are taken to share */
 	uint32_t next_anon_vma, next_file;
 	/* of the running step */
 	uint64_t seq;
@@ -188,6 +191,12 @@ static inline uint64_t pages_of(const struct vmsc_node *node)
 static inline bool is_error(int64_t result)
 {
 	return result < 0 && result >= -4095;
+}
+
+/* What reading brings along: read_implies_exec of the task, as PROT_ and as VM_ bit the same. */
+static inline uint64_t exec_of_read(const struct vmsc_mm *mm, uint64_t prot)
+{
+	return (mm->persona & READ_IMPLIES_EXEC_) && (prot & PROT_READ_) ? PROT_EXEC_ : 0;
 }
 
 /* Flags that do not hinder a merge. */
@@ -305,11 +314,11 @@ vmsc_op_fn vmsc_op_io_setup, vmsc_op_io_destroy;	       /* aio.c */
 vmsc_op_fn vmsc_op_munmap;				       /* unmap.c */
 vmsc_op_fn vmsc_op_brk;					       /* brk.c */
 vmsc_op_fn vmsc_op_mprotect;				       /* protect.c */
-vmsc_op_fn vmsc_op_madvise;				       /* madvise.c */
+vmsc_op_fn vmsc_op_madvise, vmsc_op_process_madvise;	       /* madvise.c */
 vmsc_op_fn vmsc_op_mlock, vmsc_op_mlockall;		       /* mlock.c */
 vmsc_op_fn vmsc_op_mremap;				       /* mremap.c */
 vmsc_op_fn vmsc_op_shmat, vmsc_op_shmdt;		       /* shm.c */
-vmsc_op_fn vmsc_op_prctl, vmsc_op_mseal;		       /* prctl.c */
+vmsc_op_fn vmsc_op_prctl, vmsc_op_personality, vmsc_op_mseal;  /* prctl.c */
 vmsc_op_fn vmsc_op_mbind, vmsc_op_home_node;		       /* policy.c */
 vmsc_op_fn vmsc_op_ioctl, vmsc_op_close;		       /* uffd.c */
 

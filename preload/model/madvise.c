@@ -274,14 +274,16 @@ static bool is_about_pages(uint64_t advice)
 	       advice == ADV_REMOVE || advice == ADV_POPULATE_READ || advice == ADV_POPULATE_WRITE;
 }
 
-int64_t vmsc_op_madvise(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
+/* do_madvise() */
+static int64_t advise(struct vmsc_mm *mm, const struct vmsc_range *range, uint32_t number,
+		      const struct vmsc_call *call, struct vmsc_outcome *out)
 {
-	uint64_t start = call->args[0], len = page_align(call->args[1]), end = start + len;
-	uint32_t number = (uint32_t)call->args[2];
+	uint64_t start = range->start, wanted = range->end - start, len = page_align(wanted),
+		 end = start + len;
 	const struct advice *advice = find_advice(mm, number);
 	int64_t ret;
 
-	if (!advice || (start & PAGE_MASK_) || (call->args[1] && !len) || end < start)
+	if (!advice || (start & PAGE_MASK_) || (wanted && !len) || end < start)
 		return -EINVAL;
 	if (end == start)
 		return 0;
@@ -293,4 +295,60 @@ int64_t vmsc_op_madvise(struct vmsc_mm *mm, const struct vmsc_call *call, struct
 	if (is_about_pages(number) && call->has_result)
 		ret = call->result;
 	return ret;
+}
+
+int64_t vmsc_op_madvise(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
+{
+	const struct vmsc_range range = {call->args[0], call->args[0] + call->args[1]};
+
+	return advise(mm, &range, (uint32_t)call->args[2], call, out);
+}
+
+/* process_madvise_remote_valid() */
+static bool is_for_others(uint32_t advice)
+{
+	return advice == ADV_COLD || advice == ADV_PAGEOUT || advice == ADV_WILLNEED ||
+	       advice == ADV_COLLAPSE;
+}
+
+/* A success, or a failure after some of the ranges, that only the recorded answer tells. */
+static int64_t advise_several(struct vmsc_mm *mm, const struct vmsc_call *call, const struct advice *advice,
+			      struct vmsc_outcome *out)
+{
+	if (!advice)
+		return -EINVAL;
+	if (advice->changes_flags) { /* the ranges are not told, only their hull */
+		vmsc_outcome_hull(out, call->range_start, page_align(call->range_end));
+		mm->hidden = VMSC_HIDDEN_DRIVER;
+	}
+	return call->has_result ? call->result : (int64_t)call->size;
+}
+
+/*
+ * process_madvise(), of which only what is about this address space is told (range_start, range_end).
+ * Returns: how many bytes were advised, or what the kernel answers.
+ */
+int64_t vmsc_op_process_madvise(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
+{
+	const struct vmsc_range range = {call->range_start, call->range_end};
+	uint64_t size = call->size ? call->size : range.end - range.start;
+	uint32_t number = (uint32_t)call->args[3];
+	int64_t ret;
+
+	if ((uint32_t)call->args[4])
+		return -EINVAL;
+	if (range.start == range.end)
+		return call->has_result ? call->result : 0;
+	if (!has_rule(mm, VMSC_RULE_PROCESS_MADVISE_SELF)) {
+		if (call->has_result && call->result == -EPERM) {
+			mm->hidden = VMSC_HIDDEN_DRIVER; /* CAP_SYS_NICE */
+			return call->result;
+		}
+		if (!is_for_others(number))
+			return -EINVAL;
+	}
+	if (size != range.end - range.start)
+		return advise_several(mm, call, find_advice(mm, number), out);
+	ret = advise(mm, &range, number, call, out);
+	return ret ? ret : (int64_t)size;
 }

@@ -14,6 +14,7 @@ struct vmsc_mm *vmsc_mm_new(const struct vmsc_allocator *allocator, const struct
 	memset(mm, 0, sizeof(*mm));
 	mm->allocator = *allocator;
 	mm->config = *config;
+	mm->persona = config->layout.randomized ? 0 : ADDR_NO_RANDOMIZE_;
 	mm->next_anon_vma = 1;
 	mm->next_file = FIRST_INTERNAL_FILE;
 	return mm;

@@ -391,6 +391,8 @@ int64_t vmsc_do_mmap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vm
 
 	if (!mapping->len)
 		return -EINVAL;
+	if (!(mapping->file.mode & VMSC_FILE_NOEXEC))
+		mapping->prot |= (uint32_t)exec_of_read(mm, mapping->prot);
 	if (mapping->flags & MAP_FIXED_NOREPLACE_)
 		mapping->fixed = true;
 	if (!mapping->fixed)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prctl.c - prctl() where it touches VMAs (names, KSM, write-xor-execute), and mseal().
+ * prctl.c - prctl() where it touches VMAs (names, KSM, write-xor-execute), personality(), and mseal().
  */
 #include "internal.h"
 
@@ -140,6 +140,17 @@ int64_t vmsc_op_prctl(struct vmsc_mm *mm, const struct vmsc_call *call, struct v
 	default: /* not about VMAs */
 		return call->has_result ? call->result : 0;
 	}
+}
+
+/* What the personality was before this address space was first seen, only the kernel's answer tells. */
+int64_t vmsc_op_personality(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
+{
+	uint32_t old = mm->persona, persona = (uint32_t)call->args[0];
+
+	(void)out;
+	if (persona != UINT32_MAX && !mm->dry)
+		mm->persona = persona;
+	return call->has_result ? call->result : old;
 }
 
 static bool has_hole(const struct vmsc_mm *mm, uint64_t start, uint64_t end)

@@ -29,10 +29,13 @@ static uint64_t account(const struct vmsc_mm *mm, const struct vmsc_node *node, 
 	return vm_flags;
 }
 
-static uint64_t wanted_flags(const struct vmsc_node *node, const struct protection *protection)
+static uint64_t wanted_flags(const struct vmsc_mm *mm, const struct vmsc_node *node,
+			     const struct protection *protection)
 {
 	uint64_t vm_flags = (node->vma.vm_flags & ~VMSC_VM_ACCESS) | protection->access;
 
+	if (node->vma.vm_flags & VMSC_VM(MAYEXEC))
+		vm_flags |= exec_of_read(mm, protection->access);
 	if (protection->pkey != NO_PKEY)
 		vm_flags = (vm_flags & ~VMSC_VM_PKEY) | ((protection->pkey & 15) << VMSC_PKEY_SHIFT);
 	return vm_flags;
@@ -62,7 +65,7 @@ static int protect_part(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t st
 	uint64_t old = change.vm_flags;
 	int err;
 
-	change.vm_flags = wanted_flags(*node, protection);
+	change.vm_flags = wanted_flags(mm, *node, protection);
 	if (!mm->force) {
 		err = check(mm, *node, change.vm_flags, (end - start) >> VMSC_PAGE_SHIFT);
 		if (err)

@@ -452,6 +452,16 @@ def case_huge():
             check_reports(run, "full", 2)
 
 
+def case_advised():
+    """process_madvise() on oneself and on others, READ_IMPLIES_EXEC."""
+    for check in "exit", "call":
+        run = Run("victim_advised", VMASCOPE_CAPTURE="full", VMASCOPE_FOLLOW="0", VMASCOPE_CHECK=check)
+        check_counts(run, run.only())
+        check_reports(run, "full")
+        told = report(run, run.files[0])["prediction"]
+        need(told["mispredicted"] == told["undetermined"] == 0, "%s" % told)
+
+
 def case_old_kernel():
     """Without Syscall User Dispatch: libc mode, and it is said."""
     run = Run("victim_oldkernel", LIBRARY, os.path.join(VICTIMS, "victim_raw"), "plain", VMASCOPE_CAPTURE="full",
