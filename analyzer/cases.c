@@ -2,6 +2,7 @@
 #include "cases.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,10 +246,33 @@ static enum vmsc_case_verdict judge(const json_t *line, vmsc_rules_t rules, cons
 	return *why ? VMSC_CASE_DIFFERS : VMSC_CASE_SAME;
 }
 
+static unsigned long huge_pages(const char *what)
+{
+	char path[80];
+	unsigned long pages = 0;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-2048kB/%s_hugepages", what);
+	in = fopen(path, "re");
+	if (in && fscanf(in, "%lu", &pages) != 1)
+		pages = 0;
+	if (in)
+		fclose(in);
+	return pages;
+}
+
+/* As many as the greediest case needs, that are nobody's. */
+static bool has_huge_pages(void)
+{
+	return huge_pages("free") >= huge_pages("resv") + 8;
+}
+
 static bool has_needs(const json_t *line, vmsc_rules_t rules)
 {
 	const char *needs = json_string_value(json_object_get(line, "needs"));
 
+	if (needs && !strcmp(needs, "huge-pages"))
+		return has_huge_pages();
 	return !needs || (!strcmp(needs, "anon-vma-name") && vmsc_has_rule(rules, VMSC_RULE_ANON_VMA_NAME));
 }
 

@@ -582,6 +582,24 @@ static enum vmsc_finding pt_reclaim(struct vmsc_evidence *evidence)
 		   freed ? "them" : "none of them");
 }
 
+/* Nothing is reserved and nothing touched: it takes no page of the pool. */
+static enum vmsc_finding hugetlb_hint_up(struct vmsc_evidence *evidence)
+{
+	char *hint = mmap(NULL, 4 * PMD, PROT_NONE, ANON_NORESERVE, -1, 0), *place;
+
+	if (hint == MAP_FAILED)
+		return impossible(evidence, "mapping 8 MiB");
+	munmap(hint, 4 * PMD);
+	hint += 2 * PMD - (size_t)hint % PMD + PAGE;
+	place = mmap(hint, PMD, RW, ANON_NORESERVE | MAP_HUGETLB, -1, 0);
+	if (place == MAP_FAILED)
+		return impossible(evidence, "mapping a huge page");
+	if (place != hint - PAGE && place != hint - PAGE + PMD)
+		return say(evidence, VMSC_FOUND_NOTHING, "the hint for a huge page was not taken");
+	return say(evidence, yes_if(place > hint), "a hint inside of a huge page is rounded %s",
+		   place > hint ? "up" : "down");
+}
+
 static enum vmsc_finding mremap_multi(struct vmsc_evidence *evidence)
 {
 	if (!scratch_map(0, 1, PROT_READ, ANON) || !scratch_map(1, 1, RW, ANON))
@@ -725,6 +743,7 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_DONTUNMAP_LOCKED_DRIFT] = dontunmap_locked_drift,
 	[VMSC_RULE_PT_RECLAIM] = pt_reclaim,
 	[VMSC_RULE_PROCESS_MADVISE_SELF] = process_madvise_self,
+	[VMSC_RULE_HUGETLB_HINT_UP] = hugetlb_hint_up,
 	[VMSC_RULE_MREMAP_MULTI] = mremap_multi,
 	[VMSC_RULE_DONTUNMAP_CLEARS_ACCOUNT] = dontunmap_clears_account,
 	[VMSC_RULE_HEAP_LABEL_STRICT] = heap_label_strict,

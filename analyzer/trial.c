@@ -180,12 +180,12 @@ static void model_fill(const struct vmsc_trial *trial, struct vmsc_mm *mm, const
 
 static void model_limits(const struct vmsc_trial *trial, struct vmsc_mm *mm, const struct vmsc_limits *limits)
 {
-	uint64_t ipc_lock = vmsc_mm_config(mm)->limits.ipc_lock;
+	bool ipc_lock = vmsc_mm_config(mm)->limits.ipc_lock;
 
 	if (trial->max_map_count)
 		model_fill(trial, mm, limits);
 	vmsc_mm_config(mm)->limits = *limits;
-	vmsc_mm_config(mm)->limits.ipc_lock = ipc_lock;
+	vmsc_mm_config(mm)->limits.ipc_lock = ipc_lock && limits->ipc_lock; /* never had again */
 	if (trial->max_map_count)
 		vmsc_mm_config(mm)->limits.max_map_count = trial->max_map_count;
 }
@@ -283,7 +283,7 @@ bool vmsc_trial_can(const struct vmsc_step *step)
 
 static bool is_huge(const struct vmsc_call *call)
 {
-	return (call->nr == SYS_mmap && call->args[1] >> 30) ||
+	return (call->nr == SYS_mmap && (call->args[1] >> 30 || (call->args[3] & 0x40000 /* MAP_HUGETLB */))) ||
 	       (call->nr == SYS_mremap && call->args[2] >> 30);
 }
 

@@ -12,6 +12,7 @@
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
+#include <linux/capability.h>
 #include <linux/userfaultfd.h>
 
 #include "trial.h"
@@ -275,6 +276,22 @@ static void fill_up(struct vmsc_trial *trial, struct vmsc_trial_process *process
 	vmsc_puppet_stripe(&process->puppet, VMSC_PUPPET_FILL, pages);
 }
 
+/* CAP_IPC_LOCK goes for good. */
+static void drop_ipc_lock(struct vmsc_puppet *puppet)
+{
+	const struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
+	const uint64_t args[6] = {VMSC_PUPPET_DATA, VMSC_PUPPET_DATA + sizeof(header)};
+
+	if (!vmsc_puppet_put(puppet, 0, &header, sizeof(header)) ||
+	    vmsc_puppet_call(puppet, 0, SYS_capget, args) ||
+	    !vmsc_puppet_get(puppet, sizeof(header), caps, sizeof(caps)))
+		return; /* what it can still lock differs from the model */
+	caps[0].effective &= ~CAP_TO_MASK(CAP_IPC_LOCK);
+	if (vmsc_puppet_put(puppet, sizeof(header), caps, sizeof(caps)))
+		(void)vmsc_puppet_call(puppet, 0, SYS_capset, args);
+}
+
 static void do_limits(struct vmsc_trial *trial, const struct vmsc_limits *limits)
 {
 	for (size_t i = 0; i < VMSC_TRIAL_PROCESSES; i++) {
@@ -287,6 +304,8 @@ static void do_limits(struct vmsc_trial *trial, const struct vmsc_limits *limits
 		set_limit(process->puppet.pid, RLIMIT_DATA, limits->data);
 		set_limit(process->puppet.pid, RLIMIT_STACK, limits->stack);
 		set_limit(process->puppet.pid, RLIMIT_MEMLOCK, limits->memlock);
+		if (!limits->ipc_lock)
+			drop_ipc_lock(&process->puppet);
 	}
 }
 

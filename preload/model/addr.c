@@ -233,11 +233,16 @@ int64_t vmsc_place_find(const struct vmsc_mm *mm, const struct vmsc_place *place
 {
 	const struct vmsc_layout *layout = &mm->config.layout;
 	bool known = layout->legacy ? layout->legacy_base : layout->mmap_base;
+	struct vmsc_place aligned = *place;
 	uint64_t addr;
 
 	if (place->len > vmsc_mm_task_size(mm))
 		return -ENOMEM;
-	addr = dispatch(mm, place);
+	if (place->align && has_rule(mm, VMSC_RULE_HUGETLB_HINT_UP))
+		aligned.hint += place->align - 1;
+	if (place->align)
+		aligned.hint &= ~(place->align - 1);
+	addr = dispatch(mm, &aligned);
 	if (addr)
 		return (int64_t)addr;
 	if (!known || !layout->legacy_base || ((place->flags & MAP_32BIT_) && layout->randomized))

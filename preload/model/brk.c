@@ -35,8 +35,7 @@ static bool grow(struct vmsc_mm *mm, uint64_t start, uint64_t end)
 	struct vmsc_node *prev = vmsc_tree_prev(mm, start), *node;
 
 	merge.pgoff = start >> VMSC_PAGE_SHIFT;
-	merge.vm_flags = DATA_DEFAULT_FLAGS | VMSC_VM(ACCOUNT) | mm->def_flags |
-			 exec_of_read(mm, PROT_READ_);
+	merge.vm_flags = DATA_DEFAULT_FLAGS | VMSC_VM(ACCOUNT) | mm->def_flags | exec_of_read(mm, PROT_READ_);
 	if (!mm->force) {
 		if (!vmsc_mm_may_expand(mm, merge.vm_flags, (int64_t)((end - start) >> VMSC_PAGE_SHIFT)))
 			return false;

@@ -74,8 +74,12 @@ static bool is_write_sealed(const struct vmsc_mapping *mapping)
 /* What the file's mmap hook says where all checks passed: 0 or an errno. */
 static int refusal_of_hook(const struct vmsc_mapping *mapping)
 {
+	uint64_t huge = mapping->file.huge_page_size ? mapping->file.huge_page_size : VMSC_PMD_SIZE;
+
 	if (is_write_sealed(mapping))
 		return -EPERM;
+	if (mapping->file.kind == VMSC_FILE_HUGETLB && (mapping->pgoff & ((huge - 1) >> VMSC_PAGE_SHIFT)))
+		return -EINVAL;
 	return mapping->lacks_pages ? -ENOMEM : 0;
 }
 

@@ -28,6 +28,16 @@ static int set_policy(struct vmsc_mm *mm, uint64_t start, uint64_t end, uint32_t
 	return 0;
 }
 
+/* Policies of other modes than bind and preferred-many refuse too, which their ids do not tell. */
+static bool has_policy(const struct vmsc_mm *mm, uint64_t start, uint64_t end)
+{
+	for (const struct vmsc_node *node = vmsc_tree_find(mm, start); node && node->vma.start < end;
+	     node = node->next)
+		if (node->vma.policy)
+			return true;
+	return false;
+}
+
 static int64_t bind_range(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out,
 			  bool only_existing)
 {
@@ -52,5 +62,10 @@ int64_t vmsc_op_mbind(struct vmsc_mm *mm, const struct vmsc_call *call, struct v
 
 int64_t vmsc_op_home_node(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
 {
+	uint64_t start = call->args[0], end = start + page_align(call->args[1]);
+
+	if (!(start & PAGE_MASK_) && end > start && !call->args[3] && !call->args[2] && !mm->force &&
+	    !has_policy(mm, start, end))
+		return -ENOENT;
 	return bind_range(mm, call, out, true);
 }

@@ -141,6 +141,7 @@ write_root()
 		/bin/busybox --install -s /bin
 		mount -t proc none /proc; mount -t sysfs none /sys; $own_tmp; mount -t devtmpfs none /dev
 		echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
+		echo 24 >/proc/sys/vm/nr_hugepages
 		mkdir -p /dev/shm; mount -t tmpfs none /dev/shm; mount -t tmpfs none /out
 		export PATH=/bin:$build/bin HOME=/root LC_ALL=C
 		job()

@@ -480,6 +480,27 @@ static const struct row rows[] = {
 	{ "tables: a hole at the end", 7, 0,
 	  "0-600 r, 900-1100 r, 4000-4001 r", "asks raw 11 @0 #800",
 	  "goes 0-512 stays 512-600" },
+	{ "populating up to a guard page", 7, 0,
+	  "0-4 rw guard", "raw 28 @0 #4 23 = -14",
+	  " => 0-4:803" },
+	{ "process_madvise of another process", 7, 0,
+	  "0-4 rw", "raw 440 3 0 1 10 0 = 8192",
+	  " => 0-4:3" },
+	{ "process_madvise without the right to", 6, 12,
+	  "0-4 rw", "raw 440 3 0 1 20 0 range 0-2 = -1",
+	  "? 4 => 0-4:3" },
+	{ "process_madvise of several ranges, pages", 7, 0,
+	  "0-4 rw", "raw 440 3 0 2 4 0 range 0-4 size 2 = 8192",
+	  " => 0-4:3" },
+	{ "process_madvise of several ranges, flags", 7, 0,
+	  "0-4 rw", "raw 440 3 0 2 10 0 range 0-4 size 2 = 8192",
+	  "? 4 => 0-4:3" },
+	{ "process_madvise of several ranges, unknown advice", 7, 0,
+	  "0-4 rw", "raw 440 3 0 2 99 0 range 0-4 size 2 = -22",
+	  " => 0-4:3" },
+	{ "process_madvise is asked for as madvise", 7, 0,
+	  "0-4 rw, 4-8 r, 8-12 rw", "asks raw 440 3 0 1 4 0 range 2-10 = 0",
+	  "0-4 8-12" },
 	{ "io_setup failed", 7, 0,
 	  "", "raw 206 1 0 = -11",
 	  "? 4 =>" },
@@ -891,7 +912,7 @@ static unsigned int prot_of(const char *text)
 	       (strchr(text, 'x') ? PROT_EXEC : 0);
 }
 
-/* "25 @0 #4 0x2 range 2-6 uffd 1": the system call's number and registers: @page, #pages, or a number. */
+/* "25 @0 #4 0x2 range 2-6 size 4 uffd 1": the system call's number and registers: @page, #pages, or a number. */
 static void read_raw(const struct row *row, struct vmsc_call *call, const char *from)
 {
 	char *text = strdup(from), *state, *word = strtok_r(text, " ", &state);
@@ -903,6 +924,8 @@ static void read_raw(const struct row *row, struct vmsc_call *call, const char *
 		    sscanf(strtok_r(NULL, " ", &state), "%u-%u", &start, &end) == 2) {
 			call->range_start = PAGE(start);
 			call->range_end = PAGE(end);
+		} else if (!strcmp(word, "size")) {
+			call->size = strtoul(strtok_r(NULL, " ", &state), NULL, 10) * VMSC_PAGE_SIZE;
 		} else if (!strcmp(word, "uffd")) {
 			call->uffd = (uint32_t)strtoul(strtok_r(NULL, " ", &state), NULL, 10);
 		} else if (nr == 6) {
