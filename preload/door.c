@@ -14,12 +14,12 @@
 
 #include "inject.h"
 
-#define SET_DISPATCH 59 /* PR_SET_SYSCALL_USER_DISPATCH and its arguments: older headers do not know them */
-#define DISPATCH_OFF 0
-#define DISPATCH_ON  1
-#define JUMP_AT	     2 /* in a cell of the door: behind its system call */
-#define JUMP_SIZE    5
-#define RETURN_SIZE  9 /* mov $15,%rax; syscall */
+#define SET_DISPATCH   59 /* PR_SET_SYSCALL_USER_DISPATCH and its arguments: older headers do not know them */
+#define DISPATCH_OFF   0
+#define DISPATCH_ON    1
+#define JUMP_AT	       2 /* in a cell of the door: behind its system call */
+#define JUMP_SIZE      5
+#define RETURN_SIZE    9 /* mov $15,%rax; syscall */
 #define RETURN_CALL_AT 7
 
 struct span {
@@ -85,7 +85,8 @@ static uint64_t copy_door(void)
 }
 
 /*
- * libc's way back from handlers, where unwinders know their way: frames keep its address, and ours return by it too.
+ * libc's way back from handlers, where unwinders know their way: frames keep its address, and ours return by
+ * it too.
  * @site: mov $15,%rax; syscall.
  */
 static void use_restorer(uint64_t site)
@@ -93,7 +94,8 @@ static void use_restorer(uint64_t site)
 	restorer = site;
 	vmsc_handler_return = site + RETURN_CALL_AT;
 	if (!vmsc_patch_jump(site, vmsc_handler_slot))
-		vmsc_problem("libc's way back from signal handlers could not be patched: a handler that blocks SIGSYS "
+		vmsc_problem("libc's way back from signal handlers could not be patched: a handler that "
+			     "blocks SIGSYS "
 			     "in its frame's mask ends the program");
 }
 

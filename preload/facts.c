@@ -127,6 +127,23 @@ static void find_kind(struct vmsc_file *file, const struct stat *stat, const str
 	}
 }
 
+/*
+ * Files without a place of their own (io_uring's, perf's, bpf's) are noexec since Linux 6.17, which their mount does not show.
+ * All are on one file system; one that can't be mapped tells.
+ */
+static bool is_anon_inode_noexec(void)
+{
+	long fd = sys3(SYS_eventfd2, 0, O_CLOEXEC, 0), ret;
+
+	if (fd < 0)
+		return false;
+	ret = sys_mmap(0, VMSC_PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	if (!sys_failed(ret))
+		sys_munmap(ret, VMSC_PAGE_SIZE);
+	sys_close(fd);
+	return ret == -EPERM;
+}
+
 static void find_mode(struct vmsc_file *file, int fd, const struct statfs *fs)
 {
 	long flags = sys_fcntl(fd, F_GETFL, 0);
@@ -143,7 +160,7 @@ static void find_mode(struct vmsc_file *file, int fd, const struct statfs *fs)
 		if (access == O_WRONLY || access == O_RDWR)
 			file->mode |= VMSC_FILE_WRITE;
 	}
-	if (fs->f_flags & STATFS_NOEXEC)
+	if (fs->f_flags & STATFS_NOEXEC || (fs->f_type == MAGIC_ANON_INODE && is_anon_inode_noexec()))
 		file->mode |= VMSC_FILE_NOEXEC;
 	if (seals > 0 && seals & (SEAL_WRITE | SEAL_FUTURE_WRITE))
 		file->mode |= VMSC_FILE_SEAL_WRITE;

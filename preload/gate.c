@@ -41,7 +41,7 @@ enum kind {
 	KIND_RANGE, /* the same, unless the range is ours */
 	KIND_PRCTL, KIND_ARCH_PRCTL, KIND_IOCTL, KIND_LIMIT,
 	KIND_CLOSE, KIND_CLOSE_RANGE, KIND_DUP, KIND_PIPE, KIND_SIGALTSTACK,
-	KIND_FORK, KIND_EXEC, KIND_EXIT, KIND_KILL, KIND_SECCOMP,
+	KIND_FORK, KIND_EXEC, KIND_EXIT, KIND_KILL, KIND_SECCOMP, KIND_URING,
 	KIND_SIGNAL, KIND_WAIT, /* only for capture in full, which needs SIGSYS */
 };
 
@@ -60,10 +60,12 @@ const uint8_t vmsc_captured[VMSC_NR_CAPTURED] = {
 	[SYS_pipe2] = KIND_PIPE, [SYS_sigaltstack] = KIND_SIGALTSTACK,
 	[SYS_clone] = KIND_FORK, [SYS_clone3] = KIND_FORK, [SYS_fork] = KIND_FORK, [SYS_vfork] = KIND_FORK,
 	[SYS_execve] = KIND_EXEC, [SYS_execveat] = KIND_EXEC, [SYS_exit_group] = KIND_EXIT,
+	[425 /* io_uring_setup */] = KIND_URING,
 	[SYS_kill] = KIND_KILL, [SYS_tkill] = KIND_KILL, [SYS_tgkill] = KIND_KILL, [SYS_seccomp] = KIND_SECCOMP,
 	[SYS_rt_sigaction] = KIND_SIGNAL, [SYS_rt_sigprocmask] = KIND_SIGNAL, [SYS_rt_sigpending] = KIND_SIGNAL,
 	[SYS_rt_sigsuspend] = KIND_WAIT, [SYS_ppoll] = KIND_WAIT, [SYS_pselect6] = KIND_WAIT,
 	[SYS_epoll_pwait] = KIND_WAIT, [441 /* epoll_pwait2 */] = KIND_WAIT, [333 /* io_pgetevents */] = KIND_WAIT,
+	[426 /* io_uring_enter */] = KIND_WAIT,
 };
 
 __thread struct vmsc_thread vmsc_self __attribute__((tls_model("initial-exec")));
@@ -91,9 +93,18 @@ bool vmsc_gate_is_signal(uint32_t nr)
 	return kind == KIND_SIGNAL || kind == KIND_WAIT;
 }
 
-bool vmsc_gate_is_wait(uint32_t nr)
+bool vmsc_gate_is_in_place(uint32_t nr)
 {
-	return nr < VMSC_NR_CAPTURED && vmsc_captured[nr] == KIND_WAIT;
+	if (nr >= VMSC_NR_CAPTURED)
+		return false;
+	switch (vmsc_captured[nr]) {
+	case KIND_WAIT:
+	case KIND_KILL:
+	case KIND_IOCTL:
+		return true;
+	default:
+		return false;
+	}
 }
 
 bool vmsc_gate_is_clone(uint32_t nr)
@@ -162,6 +173,9 @@ static bool is_passed(uint32_t nr, const uint64_t args[6])
 	case KIND_LIMIT:
 		return !args[2] || (args[0] && args[0] != sys_getpid());
 	case KIND_PIPE:
+		return true;
+	case KIND_URING:
+		vmsc_problem("the program uses io_uring, whose workers may call madvise: that is not recorded");
 		return true;
 	case KIND_KILL:
 		return !vmsc_finish_is_fatal(nr, args);
@@ -390,13 +404,21 @@ long vmsc_gate(struct vmsc_regs *regs)
 	return pass_or_enter(nr, args, (uintptr_t)regs);
 }
 
-long vmsc_gate_wait(struct vmsc_regs *regs)
+long vmsc_gate_in_place(struct vmsc_regs *regs)
 {
 	uint64_t args[6], copy[4];
 	uint32_t nr = regs->rax;
 
 	take_args(args, regs);
-	if (!vmsc_rec.shared || !vmsc_sigsys_edit_wait(nr, args, copy))
+	if (!vmsc_rec.shared)
+		return 0;
+	if (vmsc_captured[nr] != KIND_WAIT) {
+		if (vmsc_state() == VMSC_STATE_OFF || is_passed(nr, args))
+			return 0;
+		regs->rax = vmsc_gate(regs);
+		return 1;
+	}
+	if (!vmsc_sigsys_edit_wait(nr, args, copy))
 		return 0;
 	regs->rax = vmsc_call_raw(nr, args);
 	return 1;

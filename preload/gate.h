@@ -18,9 +18,9 @@ bool vmsc_gate_wants(uint32_t nr, const uint64_t args[6]);
 /* Can call @nr change the address space by itself? */
 bool vmsc_gate_is_vm(uint32_t nr);
 
-/* Is it captured only for the sake of SIGSYS? Does it wait with a signal mask? Does it make a child? */
+/* Is it captured only for the sake of SIGSYS? Is it mostly to be made in place? Does it make a child? */
 bool vmsc_gate_is_signal(uint32_t nr);
-bool vmsc_gate_is_wait(uint32_t nr);
+bool vmsc_gate_is_in_place(uint32_t nr);
 bool vmsc_gate_is_clone(uint32_t nr);
 
 #endif

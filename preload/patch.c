@@ -157,7 +157,7 @@ static bool patch(const unsigned char *site, const unsigned char *at, uint16_t n
 {
 	if (nr == SYS_clone || nr == SYS_clone3 || nr == SYS_vfork)
 		return patch_clone(site, at, nr);
-	if (vmsc_gate_is_wait(nr))
+	if (vmsc_gate_is_in_place(nr))
 		return patch_wait(site, at, nr);
 	return patch_plain(site, at, nr);
 }

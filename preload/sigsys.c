@@ -19,6 +19,8 @@
 #define SET_SIZE      sizeof(uint64_t)
 #define NR_SIGNALS    64
 #define NO_SUCH_HOW   99
+#define URING_ENTER   426 /* io_uring_enter, and its flag: the argument is a structure */
+#define URING_EXT_ARG 8
 #define NEAR_STACK    1024 /* bytes above a frame of ours that are certainly the program's frames */
 #define DEFAULT	      0
 #define IGNORED	      1
@@ -26,7 +28,7 @@
 
 static struct vmsc_action programs = {.handler = DEFAULT};
 static uint64_t masked_by = 0; /* signals: the program set SIGSYS in their actions' masks */
-static uint64_t handled = 0; /* signals: the program has a handler */
+static uint64_t handled = 0;   /* signals: the program has a handler */
 static void (*own_handler)(int, siginfo_t *, void *) = NULL;
 
 static long set_action(uint64_t handler, uint64_t flags)
@@ -219,9 +221,10 @@ long vmsc_sigsys_pending(const uint64_t args[6])
 	return ret;
 }
 
-int vmsc_sigsys_wait_argument(uint32_t nr, bool *by_structure)
+int vmsc_sigsys_wait_argument(uint32_t nr, const uint64_t args[6], bool *by_structure)
 {
-	*by_structure = nr == SYS_pselect6 || nr == 333 /* io_pgetevents */;
+	*by_structure = nr == SYS_pselect6 || nr == 333 /* io_pgetevents */ ||
+			(nr == URING_ENTER && args[3] & URING_EXT_ARG);
 	switch (nr) {
 	case SYS_rt_sigsuspend:
 		return 0;
@@ -229,6 +232,7 @@ int vmsc_sigsys_wait_argument(uint32_t nr, bool *by_structure)
 		return 3;
 	case SYS_epoll_pwait:
 	case 441: /* epoll_pwait2 */
+	case URING_ENTER:
 		return 4;
 	case SYS_pselect6:
 	case 333:
@@ -240,14 +244,17 @@ int vmsc_sigsys_wait_argument(uint32_t nr, bool *by_structure)
 bool vmsc_sigsys_edit_wait(uint32_t nr, uint64_t args[6], uint64_t *copy)
 {
 	bool by_structure;
-	int which = vmsc_sigsys_wait_argument(nr, &by_structure);
+	int which = vmsc_sigsys_wait_argument(nr, args, &by_structure);
 	uint64_t at;
 
 	if (which < 0 || !vmsc_rec.trapping || vmsc_self.vfork || !args[which])
 		return false;
 	at = args[which];
 	if (by_structure) {
-		if (!peek(copy + 1, at, 2 * sizeof(*copy)) || !copy[1] || copy[2] != SET_SIZE)
+		/* the mask, its size, and for io_uring_enter more */
+		size_t size = nr == URING_ENTER ? 3 * sizeof(*copy) : 2 * sizeof(*copy);
+
+		if (!peek(copy + 1, at, size) || !copy[1] || (uint32_t)copy[2] != SET_SIZE)
 			return false;
 		at = copy[1];
 	}

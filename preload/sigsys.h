@@ -31,10 +31,10 @@ bool vmsc_sigsys_has_handlers(void);
 
 /*
  * Which of the arguments of call @nr points to a mask to wait with, and whether by way of a structure
- * (pselect6); -1: none.
+ * (pselect6, io_uring_enter); -1: none.
  * @size: the number of the argument with its size.
  */
-int vmsc_sigsys_wait_argument(uint32_t nr, bool *by_structure);
+int vmsc_sigsys_wait_argument(uint32_t nr, const uint64_t args[6], bool *by_structure);
 
 /*
  * Does this waiting call want to block SIGSYS? Then @copy is such a mask without it, and args[] is changed to

@@ -172,8 +172,8 @@ vmsc_syscall_slot:
 	.cfi_endproc
 
 	/*
-	 * A wait with a signal mask of its own. Nearly always it is made in place, where a cancelled thread's unwinder and
-	 * whoever else looks at it finds what it expects; else vmsc_gate_wait() has made it.
+	 * A wait with a signal mask of its own, a kill, an ioctl. Nearly always it is made in place, where a cancelled thread's
+	 * unwinder and whoever else looks at it finds what it expects; else vmsc_gate_in_place() has made it.
 	 */
 	.balign VMSC_WAIT_SLOT_SIZE
 	.globl vmsc_wait_slots
@@ -311,7 +311,7 @@ vm_common:
 
 	.balign 64
 vm_wait:
-	common vmsc_gate_wait
+	common vmsc_gate_in_place
 
 	/* long sys6(nr, six arguments): the door's instruction returns to the caller. */
 	.balign 64

@@ -11,7 +11,7 @@
 #define VMSC_SLOT_SIZE 128
 #define VMSC_CLONE_SLOT_SIZE 256
 #define VMSC_CLONE_SLOT_SITE 16 /* into a clone slot: its number in rax already */
-#define VMSC_NR_WAIT_SLOTS 24 /* calls that wait with another signal mask */
+#define VMSC_NR_WAIT_SLOTS 32 /* calls that are mostly made in place: with a signal mask, kill, ioctl */
 #define VMSC_WAIT_SLOT_SIZE 128
 #define VMSC_PASS_ROOM 32 /* bytes for a mask of ours, see trap.c */
 #define VMSC_NR_CAPTURED 512 /* system-call numbers that can be asked for */
@@ -64,8 +64,11 @@ extern const uint8_t vmsc_captured[VMSC_NR_CAPTURED]; /* not 0: the gate wants i
 /* Everything captured comes here. Returns what the program shall see in rax. */
 long vmsc_gate(struct vmsc_regs *regs);
 
-/* A wait with a signal mask. 0: to be made in place; otherwise it was made, and its result is in regs->rax. */
-long vmsc_gate_wait(struct vmsc_regs *regs);
+/*
+ * A wait with a signal mask, a kill, an ioctl: whoever looks at frames in a handler that interrupts it shall find none of ours.
+ * 0: to be made in place; otherwise it was made, and its result is in regs->rax.
+ */
+long vmsc_gate_in_place(struct vmsc_regs *regs);
 
 #endif
 #endif

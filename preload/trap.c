@@ -72,6 +72,7 @@ static void pass_masked(struct trapped *call, const uint64_t args[6], const uint
 	mask[0] = copy[0];
 	mask[1] = (uintptr_t)mask;
 	mask[2] = copy[2];
+	mask[3] = copy[3];
 	call->regs[registers[which]] =
 		args[which] == (uintptr_t)copy ? (uintptr_t)mask : (uintptr_t)(mask + 1);
 	go_to(call, VMSC_DOOR_PASS_MASKED);
@@ -81,7 +82,7 @@ static void wait_or_pass(struct trapped *call)
 {
 	uint64_t args[6], copy[4] = {0};
 	bool by_structure;
-	int which = vmsc_sigsys_wait_argument(call->nr, &by_structure);
+	int which = vmsc_sigsys_wait_argument(call->nr, call->args, &by_structure);
 
 	memcpy(args, call->args, sizeof(args));
 	if (which >= 0 && vmsc_sigsys_edit_wait(call->nr, args, copy))
@@ -158,8 +159,8 @@ static bool clone_by_slot(struct trapped *call)
 }
 
 /*
- * The program's own way back from a signal handler; or libc's, when the handler blocked SIGSYS in its frame. (What it
- * unblocks there can't be told from what was never blocked.)
+ * The program's own way back from a signal handler; or libc's, when the handler blocked SIGSYS in its frame.
+ * (What it unblocks there can't be told from what was never blocked.)
  */
 static void return_from_handler(struct trapped *call)
 {
