@@ -9,7 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 packages=(build-essential cmake ninja-build pkg-config libunwind-dev libjansson-dev uthash-dev libdw-dev libsqlite3-dev python3
 	git perl nodejs redis-server redis-tools nginx qemu-system-x86 busybox-static cpio groff-base
-	strace stress-ng sqlite3)
+	strace stress-ng sqlite3
+	liburing-dev luajit libgc-dev libjemalloc-dev)
 
 tools=(clang clang-tidy cppcheck valgrind debootstrap postgresql binutils)
 
