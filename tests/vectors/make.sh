@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The corpus from the drawings of tests/model and from found.jsonl:
+# The corpus from the drawings of tests/model, and what is written by hand or found:
 #   make.sh BIN            writes it anew, with the programs of BIN (build/dev/bin)
 #   make.sh --check BIN    is each case still what would be written? Exit status 1 where not; new rows may be missing
 #   make.sh --conform BIN  does the running kernel do as it says?
@@ -8,7 +8,7 @@ set -euo pipefail
 bin=$(cd "${!#}" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")"
 tables="merge split protect mremap mmap unmap brk stack attributes"
-written="found calls" # cases that no drawing tells
+written="found calls selftests" # cases that no drawing tells
 
 # made TABLE: its lines
 made()
