@@ -269,6 +269,7 @@ static bool is_possible(const struct vmsc_call *call)
 		SYS_personality,
 		SYS_process_madvise,
 		450 /* set_mempolicy_home_node */,
+		453 /* map_shadow_stack */,
 		462 /* mseal */,
 	};
 

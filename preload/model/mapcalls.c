@@ -73,6 +73,8 @@ int64_t vmsc_op_map_shadow_stack(struct vmsc_mm *mm, const struct vmsc_call *cal
 				       .flags = MAP_PRIVATE_ | MAP_ANONYMOUS_ | MAP_ABOVE4G_,
 				       .vm_flags = VMSC_VM(SHADOW_STACK) | VMSC_VM(WRITE)};
 
+	if (!call->has_result && !has_rule(mm, VMSC_RULE_SHADOW_STACK))
+		return -ENOSYS;
 	if (!call->has_result || is_error(call->result) || !has_rule(mm, VMSC_RULE_SHADOW_STACK)) {
 		mm->hidden = VMSC_HIDDEN_DRIVER; /* whether the processor and the task have them */
 		return call->has_result ? call->result : -EOPNOTSUPP;

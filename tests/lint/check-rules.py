@@ -12,6 +12,7 @@ import os
 import re
 import sys
 
+NEVER = "anon-vma-name"  # what a case may need and no kernel has that it was run on
 TABLES = "merge split protect mremap mmap unmap brk stack attributes".split()
 
 
@@ -173,8 +174,19 @@ class Check:
             self.problem(rule.line, "its releases can't be understood: " + rule.releases)
         if not rule.proofs and not rule.unproved:
             self.problem(rule.line, "has no proof: " + rule.text)
+        if not rule.unproved and self.is_never_run(rule):
+            self.problem(rule.line, "is shown by cases alone that none of the kernels can run: " + rule.text)
         if any(not why for why in rule.unproved):
             self.problem(rule.line, "does not say why it is unproved: " + rule.text)
+
+    def is_never_run(self, rule):
+        """Debian's kernels and the developers' have no names (CONFIG_ANON_VMA_NAME)."""
+        needs = [self.needs(proof) for proof in rule.proofs if not proof.startswith("experiment: ")]
+        return bool(needs) and all(needs)
+
+    def needs(self, proof):
+        case = self.case(proof)
+        return case.get("needs") == NEVER if case else False
 
     def check_proofs(self, rule):
         for proof in rule.proofs:
