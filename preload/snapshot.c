@@ -2,6 +2,8 @@
 /* snapshot.c - see snapshot.h. */
 #include "snapshot.h"
 
+#include <errno.h>
+
 #include "arena.h"
 #include "look.h"
 #include "module.h"
@@ -59,29 +61,31 @@ void vmsc_snapshot_all(enum vmsc_when when)
 	(void)vmsc_look_all(false, tell_module, NULL); /* what can't be read now gives no names later, no more */
 }
 
-static uint64_t before(uint64_t start)
+/* Does the model have a VMA that begins at @addr, or goes on there? */
+static bool is_mapped(uint64_t addr)
 {
-	struct vmsc_seen_record seen;
-	struct vmsc_vma prev;
-	uint64_t from = start;
+	struct vmsc_vma vma;
 
-	if (vmsc_rec.replay && vmsc_mm_prev(vmsc_replay_mm(vmsc_rec.replay), start, &prev))
-		from = prev.start;
-	if (!vmsc_look_vma(from, &seen) && seen.start < from)
-		from = seen.start;
-	return from;
+	return !vmsc_rec.replay || (vmsc_mm_find(vmsc_replay_mm(vmsc_rec.replay), addr, &vma) && vma.start <= addr);
 }
 
+/*
+ * A question is answered by the VMA at an address or the next one, which shows the hole before it too: the one that begins a
+ * page below tells all of a range without neighbours. The page above is of interest where there should be something, or where
+ * it is not known what should be.
+ */
 void vmsc_snapshot_around(enum vmsc_when when, uint64_t start, uint64_t end)
 {
 	struct vmsc_seen_record seen;
 	uint64_t nr = 0, at;
+	int err = 0;
 
-	start = before(start);
-	if (!vmsc_look_vma(end, &seen) && seen.end > end)
-		end = seen.end;
+	if (start >= VMSC_PAGE_SIZE)
+		start -= VMSC_PAGE_SIZE;
+	if (when != VMSC_WHEN_CALL || is_mapped(end))
+		end += VMSC_PAGE_SIZE;
 	begin(when, start, end, false);
-	for (at = start; at < end && !vmsc_look_vma(at, &seen) && seen.start < end; at = seen.end)
+	for (at = start; at < end && !(err = vmsc_look_vma(at, &seen)) && seen.start < end; at = seen.end)
 		write_seen(&nr, &seen, NULL, 0);
-	finish(nr);
+	finish(err && err != -ENOENT ? nr + 1 : nr); /* not all could be looked at: incomplete */
 }
