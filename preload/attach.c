@@ -339,7 +339,10 @@ static void take_back(void *ctx, void *ptr, size_t size)
 
 void vmsc_attach_new_model(void)
 {
-	const struct vmsc_replay_config config = { .allocator = { give, take_back, NULL } };
+	const struct vmsc_replay_config config = {
+		.allocator = { give, take_back, NULL },
+		.vmas_only = !vmsc_rec.options.tables, /* nothing else is asked of it; the report counts anew */
+	};
 
 	vmsc_rec.replay = NULL;
 	if (vmsc_rec.options.check == VMSC_CHECK_OFF)

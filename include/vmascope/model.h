@@ -305,6 +305,7 @@ struct vmsc_mm_config {
 	struct vmsc_limits limits;
 	struct vmsc_layout layout;
 	struct vmsc_listener listener;
+	bool vmas_only; /* nobody asks for page tables: they are not followed, and unmaps are not told */
 };
 
 /*

@@ -106,6 +106,7 @@ struct vmsc_replay_config {
 	enum vmsc_unmap_way unmap_way;
 	enum vmsc_merge_way merge_way;
 	bool rules_given; /* use rules, whatever the trace says (what would another kernel have done) */
+	bool vmas_only; /* merges and unmaps are neither counted nor told, page tables not followed */
 	struct vmsc_replay_listener listener;
 };
 

@@ -181,11 +181,7 @@ static void decide_new_next_first(const struct vmsc_mm *mm, struct vmsc_merge *m
 void vmsc_merge_tell(struct vmsc_mm *mm, const struct vmsc_merge *merge, bool merged)
 {
 	const struct vmsc_listener *listener = &mm->config.listener;
-	struct vmsc_merge_note note = {.caller = merge->caller,
-				       .start = merge->start,
-				       .end = merge->end,
-				       .merged = merged,
-				       .merge_case = merge->merge_case};
+	struct vmsc_merge_note note;
 
 	if (mm->dry)
 		return;
@@ -193,6 +189,11 @@ void vmsc_merge_tell(struct vmsc_mm *mm, const struct vmsc_merge *merge, bool me
 		mm->hidden = merge->hidden;
 	if (!listener->merge)
 		return;
+	note = (struct vmsc_merge_note){.caller = merge->caller,
+					.start = merge->start,
+					.end = merge->end,
+					.merged = merged,
+					.merge_case = merge->merge_case};
 	for (int side = LEFT; side <= RIGHT; side++) {
 		note.refused[side] = merge->refused[side];
 		if (merge->refused[side] == VMSC_REFUSED_FLAGS)

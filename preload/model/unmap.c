@@ -215,7 +215,7 @@ void vmsc_unmap_clear_ptes(struct vmsc_mm *mm, struct vmsc_gather *gather)
 	struct vmsc_unmap_walk walk;
 	struct vmsc_unmap_desc desc;
 
-	if (!gather->first || mm->dry || !gather->clear_ptes)
+	if (!gather->first || mm->dry || !gather->clear_ptes || mm->config.vmas_only)
 		return;
 	desc = desc_of_gather(gather);
 	begin(&walk, mm, VMSC_UNMAP_BY_VMS_CLEAR_PTES, &desc);
@@ -234,21 +234,40 @@ void vmsc_unmap_clear_ptes(struct vmsc_mm *mm, struct vmsc_gather *gather)
 	tell(&walk);
 }
 
-/* vms_complete_munmap_vmas(): a third walk of the side tree, from its start. */
-void vmsc_unmap_complete(struct vmsc_mm *mm, struct vmsc_gather *gather)
+static void remove_gathered(struct vmsc_mm *mm, const struct vmsc_gather *gather)
+{
+	struct vmsc_node *node = gather->first, *next;
+
+	for (uint64_t i = 0; i < gather->vmas; i++, node = next) {
+		next = node->next;
+		vmsc_node_remove(mm, node);
+	}
+}
+
+/* A third walk of the side tree, from its start. */
+static void remove_walking(struct vmsc_mm *mm, const struct vmsc_gather *gather)
 {
 	struct vmsc_unmap_walk walk = {.mm = mm,
 				       .mas = {.mm = mm, .side = gather->first, .nr_side = gather->vmas}};
 	struct vmsc_node *node, *next;
 
-	if (!gather->first || mm->dry)
-		return;
-	vmsc_unmap_clear_ptes(mm, gather);
 	vmsc_mas_set(&walk.mas, 0);
 	for (node = vmsc_mas_find(&walk.mas, UINT64_MAX); node; node = next) {
 		next = vmsc_mas_find(&walk.mas, UINT64_MAX);
 		vmsc_unmap_remove(&walk, node);
 	}
+}
+
+/* vms_complete_munmap_vmas() */
+void vmsc_unmap_complete(struct vmsc_mm *mm, struct vmsc_gather *gather)
+{
+	if (!gather->first || mm->dry)
+		return;
+	vmsc_unmap_clear_ptes(mm, gather);
+	if (mm->config.vmas_only)
+		remove_gathered(mm, gather);
+	else
+		remove_walking(mm, gather);
 }
 
 /* do_vmi_munmap(). Returns: 0 or what the kernel answers. */
@@ -272,6 +291,8 @@ void vmsc_unmap_failed_mmap(struct vmsc_mm *mm, uint64_t start, uint64_t end)
 	struct vmsc_unmap_desc desc = desc_of_failed(&node, prev, next);
 	struct vmsc_unmap_walk walk;
 
+	if (mm->config.vmas_only)
+		return;
 	begin(&walk, mm, VMSC_UNMAP_BY_UNMAP_REGION, &desc);
 	walk.note.vmas = 1;
 	walk.note.pages = (end - start) >> VMSC_PAGE_SHIFT;

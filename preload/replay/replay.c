@@ -83,11 +83,13 @@ struct vmsc_replay *vmsc_replay_new(const struct vmsc_replay_config *config)
 		.unmap_way = config->unmap_way,
 		.merge_way = config->merge_way,
 		.limits = default_limits,
-		.listener = { .merge = on_merge, .unmap = on_unmap, .ctx = replay },
+		.vmas_only = config->vmas_only,
 	};
 
 	if (!replay)
 		return NULL;
+	if (!config->vmas_only)
+		about.listener = (struct vmsc_listener){.merge = on_merge, .unmap = on_unmap, .ctx = replay};
 	if (config->listener.unmap_event)
 		about.listener.unmap_event = on_unmap_event;
 	memset(replay, 0, sizeof(*replay));
@@ -147,7 +149,7 @@ static void take_string(struct vmsc_replay *replay, const struct vmsc_string_rec
 {
 	const char *text = vmsc_record_tail(&record->head, sizeof(*record));
 	vmsc_rules_t *rules = &vmsc_mm_config(replay->mm)->rules;
-	char release[64] = { 0 };
+	char release[64] = {0};
 	size_t unknown;
 
 	if (replay->config.rules_given)
@@ -156,7 +158,8 @@ static void take_string(struct vmsc_replay *replay, const struct vmsc_string_rec
 		*rules = vmsc_rules_of_names(text, record->length, &unknown);
 		replay->rules_told = true;
 	} else if (record->what == VMSC_STRING_RELEASE && !replay->rules_told) {
-		memcpy(release, text, record->length < sizeof(release) ? record->length : sizeof(release) - 1);
+		memcpy(release, text,
+		       record->length < sizeof(release) ? record->length : sizeof(release) - 1);
 		(void)!vmsc_rules_of_string(release, rules); /* no release: the rules stay as they are */
 	}
 }
@@ -252,7 +255,8 @@ static void note_peak(struct vmsc_replay *replay)
 	replay->tally.peak_call = replay->tally.calls;
 }
 
-static void count_call(struct vmsc_tally *tally, const struct vmsc_call *call, const struct vmsc_outcome *outcome)
+static void count_call(struct vmsc_tally *tally, const struct vmsc_call *call,
+		       const struct vmsc_outcome *outcome)
 {
 	bool failed = call->result < 0 && call->result >= -4095;
 

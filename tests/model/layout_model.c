@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool layout_model_older_ways;
+enum layout_way layout_model_way;
 
 static void *count_alloc(void *ctx, size_t size)
 {
@@ -123,8 +123,9 @@ static struct vmsc_mm_config config_of(struct layout_model *world, vmsc_rules_t 
 			   .start_brk = LAYOUT_BASE,
 			   .brk = LAYOUT_BASE,
 			   .start_stack = UINT64_C(0x7ffffff00000)},
-		.merge_way = layout_model_older_ways ? VMSC_MERGE_WAY_CASES : VMSC_MERGE_WAY_NEW,
-		.unmap_way = layout_model_older_ways ? VMSC_UNMAP_WAY_ARGS : VMSC_UNMAP_WAY_DESC,
+		.merge_way = layout_model_way == LAYOUT_WAY_OLDER ? VMSC_MERGE_WAY_CASES : VMSC_MERGE_WAY_NEW,
+		.unmap_way = layout_model_way == LAYOUT_WAY_OLDER ? VMSC_UNMAP_WAY_ARGS : VMSC_UNMAP_WAY_DESC,
+		.vmas_only = layout_model_way == LAYOUT_WAY_VMAS_ONLY,
 		.listener = {.merge = note_merge, .unmap = note_unmap, .ctx = world},
 	};
 
@@ -333,7 +334,7 @@ static const char *unmaps_differ(const struct layout_model *world, const char *w
 {
 	static char text[640];
 
-	if (!want || !strcmp(want, world->unmaps))
+	if (!want || layout_model_way == LAYOUT_WAY_VMAS_ONLY || !strcmp(want, world->unmaps))
 		return NULL;
 	snprintf(text, sizeof(text), "unmapped %s", world->unmaps);
 	return text;

@@ -151,8 +151,10 @@ struct layout_model {
 	char unmaps[512];
 };
 
-/* The other implementations of merging and unmapping: every row must hold by them too. */
-extern bool layout_model_older_ways;
+/* Every row must hold by the other implementations of merging and unmapping too, and for who asks for VMAs
+ * only. */
+enum layout_way { LAYOUT_WAY_PLAIN, LAYOUT_WAY_OLDER, LAYOUT_WAY_VMAS_ONLY, LAYOUT_NR_WAYS };
+extern enum layout_way layout_model_way;
 
 int layout_model_new(struct layout_model *world, vmsc_rules_t rules, uint64_t fail_at);
 void layout_model_free(struct layout_model *world);

@@ -76,21 +76,22 @@ static void print_model(const struct layout_plan *plan, vmsc_rules_t rules)
 
 static bool run_release(struct run *run, const struct layout_plan *plan, const struct layout_release *release)
 {
+	static const char *const names[LAYOUT_NR_WAYS] = {"", ", older ways", ", VMAs only"};
 	static struct layout_drawing seen;
 	char problem[700], world[24];
 	bool failed, good = true;
 	vmsc_rules_t rules = vmsc_rules_of_release(release->major, release->minor);
 
-	for (int older = 0; good && older <= 1; older++) {
-		layout_model_older_ways = older;
+	for (int way = 0; good && way < LAYOUT_NR_WAYS; way++) {
+		layout_model_way = (enum layout_way)way;
 		good = !layout_model_run(plan, rules, 0, &failed, &seen, problem, sizeof(problem));
 	}
 	if (!good) {
 		snprintf(world, sizeof(world), "on %u.%u%s", release->major, release->minor,
-			 layout_model_older_ways ? ", older ways" : "");
+			 names[layout_model_way]);
 		print_fail(run, plan, world, &seen, true, problem);
 	}
-	layout_model_older_ways = false;
+	layout_model_way = LAYOUT_WAY_PLAIN;
 	return good;
 }
 
