@@ -23,9 +23,11 @@ long vmsc_call_raw(uint32_t nr, const uint64_t args[6])
 	return sys6(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
 }
 
+/* For a handler that jumps out of this thread, and for a fork: both find it in the program's order. */
 static void set_busy(uint32_t busy)
 {
-	__atomic_store_n(&vmsc_rec.model_busy, busy, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&vmsc_rec.model_busy, busy, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 void vmsc_call_begin(struct vmsc_captured *call, uint32_t nr, const uint64_t args[6])
@@ -120,18 +122,27 @@ static bool has_extra(const struct vmsc_extra_record *extra)
 	       extra->range_end || extra->mode;
 }
 
+/* Zeros at the end are not written, nor is the descriptor that anonymous memory has. */
+static uint32_t count_args(struct vmsc_captured *call)
+{
+	uint32_t nr = 6;
+
+	while (nr && !call->args[nr - 1])
+		nr--;
+	if (nr == 5 && (int32_t)call->args[4] == -1 && call->nr == SYS_mmap) {
+		call->flags |= VMSC_CALL_NO_FILE;
+		nr = 4;
+	}
+	return nr;
+}
+
 void vmsc_call_write(struct vmsc_captured *call)
 {
 	struct vmsc_call_record record = {
 		.nr = call->nr, .tid = call->tid, .stack = call->stack, .stamp = call->stamp, .result = call->result,
 	};
 
-	for (record.nr_args = 6; record.nr_args && !call->args[record.nr_args - 1];)
-		record.nr_args--;
-	if (record.nr_args == 5 && (int32_t)call->args[4] == -1 && call->nr == SYS_mmap) {
-		call->flags |= VMSC_CALL_NO_FILE;
-		record.nr_args = 4;
-	}
+	record.nr_args = count_args(call);
 	if (has_extra(&call->extra))
 		vmsc_writer_put(VMSC_RECORD_EXTRA, 0, &call->extra, sizeof(call->extra), NULL, 0);
 	if (vmsc_state() != VMSC_STATE_ACTIVE) {

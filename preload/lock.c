@@ -22,7 +22,7 @@ static bool take(struct vmsc_shared *shared, uint32_t tid, uint32_t *owner)
 	*owner = 0;
 	if (!__atomic_compare_exchange_n(&shared->lock, owner, tid, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return false;
-	__atomic_fetch_add(&shared->turns, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&shared->turns, shared->turns + 1, __ATOMIC_RELAXED); /* nobody else writes it now */
 	return true;
 }
 

@@ -12,10 +12,15 @@
 #include "inject.h"
 
 #define END_ROOM 256 /* kept free in every block, so that a last word is always possible */
+#define AHEAD 65536 /* bytes of a block that are populated at once: cheaper than a fault for each page */
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 static struct vmsc_block *block = NULL; /* NULL: no trace */
 static struct vmsc_record *reserved = NULL;
-static uint32_t block_index = 0, used_before_end = 0;
+static uint32_t block_index = 0, used_before_end = 0, populated = 0;
 static bool ended = false;
 
 static void seal(void)
@@ -87,6 +92,7 @@ static int begin_block(uint32_t index)
 		return at;
 	}
 	block = (void *)at;
+	populated = AHEAD; /* a short program's trace ends before that */
 	block->index = index;
 	block->first_call = vmsc_rec.header->calls + 1;
 	__atomic_store_n(&block->magic, VMSC_BLOCK_MAGIC, __ATOMIC_RELEASE); /* last: who dies before it began no block */
@@ -127,6 +133,15 @@ void vmsc_writer_stop(const char *why)
 	vmsc_set_state(VMSC_STATE_STOPPED);
 }
 
+/* Where it can't be (before Linux 5.14), pages come by faults. */
+static void populate(void)
+{
+	uint32_t size = VMSC_TRACE_BLOCK_SIZE - populated < AHEAD ? VMSC_TRACE_BLOCK_SIZE - populated : AHEAD;
+
+	sys_madvise((uintptr_t)block + populated, size, MADV_POPULATE_WRITE);
+	populated += AHEAD;
+}
+
 void *vmsc_writer_reserve(enum vmsc_record_type type, size_t size)
 {
 	size_t whole = vmsc_record_size(size, 0);
@@ -142,6 +157,8 @@ void *vmsc_writer_reserve(enum vmsc_record_type type, size_t size)
 								 : "the trace could not be extended");
 		return NULL;
 	}
+	if (block->used + whole > populated)
+		populate();
 	reserved = (void *)((char *)(block + 1) + block->used);
 	memset(reserved, 0, whole);
 	reserved->type = type;

@@ -7,21 +7,32 @@
  */
 #include "internal.h"
 
-static int height_of(const struct vmsc_node *node)
+static inline int height_of(const struct vmsc_node *node)
 {
 	return node ? node->height : 0;
 }
 
-static void update(struct vmsc_node *node)
+static inline uint64_t max_gap_of(const struct vmsc_node *node)
 {
-	int left = height_of(node->left), right = height_of(node->right);
+	return node ? node->max_gap : 0;
+}
 
-	node->height = (left > right ? left : right) + 1;
-	node->max_gap = node->gap;
-	if (node->left && node->left->max_gap > node->max_gap)
-		node->max_gap = node->left->max_gap;
-	if (node->right && node->right->max_gap > node->max_gap)
-		node->max_gap = node->right->max_gap;
+static inline uint64_t max_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* What those above know of @node's subtree, from its own hole and its children. Returns: did it change? */
+static inline bool update(struct vmsc_node *node)
+{
+	const struct vmsc_node *left = node->left, *right = node->right;
+	int height = 1 + (height_of(left) > height_of(right) ? height_of(left) : height_of(right));
+	uint64_t max_gap = max_of(node->gap, max_of(max_gap_of(left), max_gap_of(right)));
+	bool changed = height != node->height || max_gap != node->max_gap;
+
+	node->height = height;
+	node->max_gap = max_gap;
+	return changed;
 }
 
 /* Puts @child, which may be NULL, where @node hangs. */
@@ -69,23 +80,17 @@ static struct vmsc_node *rotate_right(struct vmsc_mm *mm, struct vmsc_node *node
 	return pivot;
 }
 
-/* Returns: the root of @node's subtree, which is in balance then. */
+/* The subtree leans by two. Returns: its root, which is in balance then. */
 static struct vmsc_node *balance(struct vmsc_mm *mm, struct vmsc_node *node)
 {
-	int lean = height_of(node->left) - height_of(node->right);
-
-	if (lean > 1) {
+	if (height_of(node->left) > height_of(node->right)) {
 		if (height_of(node->left->left) < height_of(node->left->right))
 			rotate_left(mm, node->left);
 		return rotate_right(mm, node);
 	}
-	if (lean < -1) {
-		if (height_of(node->right->right) < height_of(node->right->left))
-			rotate_right(mm, node->right);
-		return rotate_left(mm, node);
-	}
-	update(node);
-	return node;
+	if (height_of(node->right->right) < height_of(node->right->left))
+		rotate_right(mm, node->right);
+	return rotate_left(mm, node);
 }
 
 /*
@@ -95,11 +100,16 @@ static struct vmsc_node *balance(struct vmsc_mm *mm, struct vmsc_node *node)
 static void repair(struct vmsc_mm *mm, struct vmsc_node *node, const struct vmsc_node *until)
 {
 	for (; node; node = node->parent) {
-		int height = node->height;
+		int lean = height_of(node->left) - height_of(node->right), height = node->height;
 		uint64_t max_gap = node->max_gap;
 
 		if (node == until)
 			until = NULL;
+		if (lean >= -1 && lean <= 1) {
+			if (!update(node) && !until)
+				return;
+			continue;
+		}
 		node = balance(mm, node);
 		if (!until && node->height == height && node->max_gap == max_gap)
 			return;
