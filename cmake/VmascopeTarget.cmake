@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: MIT
 # Flags live here, on targets, and nowhere else.
 
+include(CheckCCompilerFlag)
+
+# The model's small structures are copied and cleared all the time; gcc's default for them is rep stos, which takes long to begin.
+set(vmsc_small_copies -mmemset-strategy=vector_loop:512:noalign,libcall:-1:noalign
+                      -mmemcpy-strategy=vector_loop:512:noalign,libcall:-1:noalign)
+list(JOIN vmsc_small_copies " " small_copies)
+check_c_compiler_flag("${small_copies}" VMSC_HAS_SMALL_COPIES)
+
 # vmascope_target(name [INJECTED]): INJECTED code runs inside other people's programs and is never sanitized.
 function(vmascope_target name)
   cmake_parse_arguments(arg "INJECTED" "" "" ${ARGN})
@@ -12,6 +20,9 @@ function(vmascope_target name)
   target_compile_options(${name} PRIVATE
     $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef
       $<$<BOOL:${VMSC_WERROR}>:-Werror>>)
+  if(VMSC_HAS_SMALL_COPIES)
+    target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:C>:${vmsc_small_copies}>)
+  endif()
   if(arg_INJECTED)
     # No stack protector: its canary is read through a TLS that a fresh thread may not have. Zero-initialised data stays in
     # .data, so that the library brings no anonymous bss mapping that could merge with the program's.
