@@ -19,8 +19,9 @@ only()
 	shift 2
 	while IFS= read -r line; do
 		[ -n "$line" ] || continue
-		header=$(sed -E 's/.*include[[:space:]]*([<"][^>"]*).*/\1/' <<<"$line")
-		if ! grep -qE "^($allowed)\$" <<<"$header"; then
+		[[ $line =~ include[[:space:]]*([\<\"][^\>\"]*) ]]
+		header=${BASH_REMATCH[1]}
+		if ! [[ $header =~ ^($allowed)$ ]]; then
 			echo "$line: $what" >&2
 			bad=1
 		fi
