@@ -66,7 +66,8 @@ static const struct advice *find_advice(const struct vmsc_mm *mm, uint64_t numbe
 /* is_ro_anon() went by the file, can_madvise_modify() goes by what the memory is. */
 static bool is_anonymous_private(const struct vmsc_mm *mm, const struct vmsc_node *node)
 {
-	bool anonymous = has_rule(mm, VMSC_RULE_MSEAL_DEV_ZERO) ? vmsc_node_is_anonymous(mm, node) : !node->vma.file;
+	bool anonymous =
+		has_rule(mm, VMSC_RULE_MSEAL_DEV_ZERO) ? vmsc_node_is_anonymous(mm, node) : !node->vma.file;
 
 	return anonymous && !(node->vma.vm_flags & (VMSC_VM(SHARED) | VMSC_VM(MAYSHARE)));
 }
@@ -274,6 +275,18 @@ static bool is_about_pages(uint64_t advice)
 	       advice == ADV_REMOVE || advice == ADV_POPULATE_READ || advice == ADV_POPULATE_WRITE;
 }
 
+/* can_modify_mm_madv() of releases that look at seals before they begin. */
+static bool is_sealed_before(const struct vmsc_mm *mm, uint64_t start, uint64_t end, int advice)
+{
+	if (mm->force || has_rule(mm, VMSC_RULE_MSEAL_IN_LOOP))
+		return false;
+	for (const struct vmsc_node *node = vmsc_tree_find(mm, start); node && node->vma.start < end;
+	     node = node->next)
+		if (is_sealed_against(mm, node, advice))
+			return true;
+	return false;
+}
+
 /* do_madvise() */
 static int64_t advise(struct vmsc_mm *mm, const struct vmsc_range *range, uint32_t number,
 		      const struct vmsc_call *call, struct vmsc_outcome *out)
@@ -287,6 +300,8 @@ static int64_t advise(struct vmsc_mm *mm, const struct vmsc_range *range, uint32
 		return -EINVAL;
 	if (end == start)
 		return 0;
+	if (is_sealed_before(mm, start, end, advice->advice))
+		return -EPERM;
 	vmsc_outcome_hull(out, start, end);
 	if (number == ADV_POPULATE_READ || number == ADV_POPULATE_WRITE)
 		ret = populate(mm, start, end, number == ADV_POPULATE_WRITE);

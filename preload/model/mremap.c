@@ -465,6 +465,9 @@ static int64_t remap_one(struct vmsc_mm *mm, struct remap *remap)
 	err = check_vma(mm, remap, node);
 	if (err)
 		return err;
+	if (!mm->force && !has_rule(mm, VMSC_RULE_MSEAL_IN_LOOP) &&
+	    vmsc_is_sealed_within(mm, remap->addr, remap->addr + remap->old_len))
+		return -EPERM;
 	if (implies_new_addr(remap))
 		return remap_to(mm, remap);
 	if (remap->new_len > remap->old_len)
