@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,10 @@ import time
 VMASCOPE = os.path.realpath(sys.argv[1])
 SECONDS = float(sys.argv[2]) * 60
 OWN_MOST = 64 << 20  # bytes that the recorder may have mapped in a process, beside the window on its trace
+OWN_SLOTS = (0x3e0000000000, 0x3f0000000000)  # preload/arena.h
+PERIOD = 2  # seconds between two looks at a process's memory
+SAMPLES = 20  # fewer say nothing about growth
+GROWTH, GROWTH_BYTES = 1.05, 512 << 10  # what the last fifth of a process's time may have more than the second
 STRESSORS = ("vm", "mmap", "mremap", "madvise", "mprotect", "munmap", "brk", "stack", "fork", "mlock", "shm", "vma", "mmapfork",
              "shm-sysv", "mmapaddr", "mmapfixed", "mmapmany", "madvise", "memfd", "pkey", "remap", "userfaultfd", "zombie")
 PYTHON = """
@@ -29,10 +34,85 @@ if __name__ == '__main__':
 """
 
 
+# The same work all the time, in one process: what is remembered of it must not become more.
+STEADY = """
+import ctypes, mmap, sys, threading, time
+libc = ctypes.CDLL(None)
+def work():
+    keep = [bytearray(3000 * i) for i in range(1, 80)]
+    area = mmap.mmap(-1, 1 << 18); area[:4] = b'abcd'; area.resize(1 << 19); area.close()
+    libc.madvise(0, 0, 4)
+end = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end:
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    [t.start() for t in threads]; [t.join() for t in threads]
+    time.sleep(0.05)
+"""
+
+
+def children_of(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as text:
+            return [int(word) for word in text.read().split()]
+    except OSError:
+        return []
+
+
+def resident(pid):
+    try:
+        with open("/proc/%d/statm" % pid, encoding="ascii") as text:
+            return int(text.read().split()[1]) * 4096
+    except (OSError, IndexError):
+        return 0
+
+
+def waiting(pid):
+    """The launcher while its program runs; then it reads the trace, as large as that is."""
+    return resident(pid) if children_of(pid) else 0
+
+
+def own_bytes(pid):
+    """What the recorder has mapped in a process, as the kernel shows it."""
+    total = 0
+    try:
+        with open("/proc/%d/maps" % pid, encoding="utf-8", errors="replace") as text:
+            for line in text:
+                start, end = (int(word, 16) for word in line.split()[0].split("-"))
+                total += end - start if OWN_SLOTS[0] <= start < OWN_SLOTS[1] else 0
+    except (OSError, ValueError):
+        return 0
+    return total
+
+
+class Watch(threading.Thread):
+    """Looks at memory as long as the process @pid is there; @measure tells it."""
+
+    def __init__(self, pid, measure):
+        super().__init__()
+        self.pid, self.measure, self.seen = pid, measure, []
+        self.start()
+
+    def run(self):
+        while (now := self.measure(self.pid)):
+            self.seen.append(now)
+            time.sleep(PERIOD)
+
+    def verdict(self):
+        """In words, and whether it grew: is the least of the end more than that of the beginning, without the first fifth?"""
+        self.join()
+        fifth = len(self.seen) // 5
+        if len(self.seen) < SAMPLES:
+            return None, False
+        early, late = min(self.seen[fifth:2 * fifth]), min(self.seen[-fifth:])
+        return "%.1f MiB, then %.1f MiB" % (early / (1 << 20), late / (1 << 20)), \
+            late > early * GROWTH + GROWTH_BYTES
+
+
 class Soak:
     def __init__(self):
         self.end = time.monotonic() + SECONDS
         self.bad, self.runs, self.reports, self.calls, self.own = [], {}, 0, 0, 0
+        self.memory, self.interrupted = {}, []
         self.lock = threading.Lock()
 
     def left(self):
@@ -54,11 +134,28 @@ class Soak:
                     shutil.copy(path, "soak-%s-%d.json" % (name, self.runs[name]))
                     self.bad.append("%s: %s differs; kept as soak-%s-%d.json" % (name, path, name, self.runs[name]))
 
+    def watched(self, name, command, measures, **options):
+        """Runs @command; what each of @measures saw goes into the table of memory."""
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **options) as process:
+            time.sleep(1)
+            traced = children_of(process.pid)
+            watches = [(what, Watch(pid, measure)) for what, measure in measures
+                       for pid in ([process.pid] if what != "recorder" else traced[:1])]
+            out, err = process.communicate()
+        for what, watch in watches:
+            words, grew = watch.verdict()
+            with self.lock:
+                if words:
+                    self.memory[name + ", " + what] = words
+                if grew:
+                    self.bad.append("%s: the memory of %s grew: %s: %s" % (name, what, words, watch.seen))
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
     def record(self, name, *command):
         with tempfile.TemporaryDirectory(prefix="vmascope-soak-") as folder:
-            done = subprocess.run([VMASCOPE, "record", "--check=call", "--report=" + folder + "/r.json", "--", *command],
-                                  cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                  check=False)
+            whole = [VMASCOPE, "record", "--check=call", "--report=" + folder + "/r.json", "--", *command]
+            done = self.watched(name, whole, (("recorder", own_bytes), ("launcher", waiting)), cwd=folder,
+                                stdout=subprocess.DEVNULL)
             self.note(name, folder, done)
 
     def stress(self):
@@ -68,6 +165,9 @@ class Soak:
                     return
                 self.record("stress-ng-" + name, "stress-ng", "--" + name, "2", "--timeout", "10s", "--oomable")
 
+    def steady(self):
+        self.record("steady", "/usr/bin/python3", "-c", STEADY, str(self.left()))
+
     def python(self):
         while self.left() > 0:
             self.record("python3", "/usr/bin/python3", "-c", PYTHON)
@@ -75,12 +175,14 @@ class Soak:
     def fuzz(self):
         seed = int(time.time())
         while self.left() > 0:
-            done = subprocess.run([VMASCOPE, "fuzz", "--seed", str(seed), "--calls", "20000", "--shrink", "-o", "soak-fuzz"],
-                                  capture_output=True, check=False)
+            done = self.watched("fuzz", [VMASCOPE, "fuzz", "--seed", str(seed), "--calls", "10000", "--shrink", "-o",
+                                         "soak-fuzz"], (("vmascope", resident),), stdout=subprocess.PIPE)
             with self.lock:
                 self.runs["fuzz"] = self.runs.get("fuzz", 0) + 1
+                # a seed that was made again since its process was killed: memory is short here
+                self.interrupted += re.findall(r"fuzz: seed .*", done.stderr.decode())
                 if done.returncode:
-                    self.bad.append("fuzz --seed %d: %s" % (seed, done.stdout.decode()[-500:]))
+                    self.bad.append("fuzz --seed %d: %s" % (seed, (done.stdout + done.stderr).decode()[-700:]))
             seed += 1000
 
     def redis(self):
@@ -103,7 +205,7 @@ class Soak:
 
 def main():
     soak = Soak()
-    loads = [threading.Thread(target=load) for load in (soak.stress, soak.python, soak.fuzz, soak.redis)]
+    loads = [threading.Thread(target=load) for load in (soak.stress, soak.python, soak.fuzz, soak.redis, soak.steady)]
     for load in loads:
         load.start()
     for load in loads:
@@ -113,6 +215,11 @@ def main():
     print("runs: " + ", ".join("%s %d" % pair for pair in sorted(soak.runs.items())))
     print("%d reports, %d calls, each compared; at most %.1f MiB of the recorder's own in a process" %
           (soak.reports, soak.calls, soak.own / (1 << 20)))
+    for name, words in sorted(soak.memory.items()):
+        print("memory of %s: %s" % (name, words))
+    if soak.interrupted:
+        print("%d times a process of the fuzzer was killed or had no time, and its calls were made again; the last: %s" %
+              (len(soak.interrupted), soak.interrupted[-1]))
     print("\n".join(soak.bad) if soak.bad else "no difference")
     return 1 if soak.bad or not soak.reports else 0
 
