@@ -74,6 +74,12 @@ static bool take_option(struct vmsc_recording *recording, int option)
 		return choose(&recording->follow, optarg, "on off", "follow");
 	case 't':
 		return choose(&recording->tables, optarg, "on off", "tables");
+	case 'l':
+		recording->limit = optarg;
+		if (strspn(optarg, "0123456789") == strlen(optarg) && strlen(optarg) < 10 && atoi(optarg))
+			return true;
+		vmsc_usage(0, "--limit needs a number of MiB, not %s", optarg);
+		return false;
 	case 'a':
 		if (vmsc_watch_parse(optarg, &recording->snapshot_at))
 			return true;
@@ -98,6 +104,7 @@ int vmsc_record_main(int argc, char **argv)
 		{"stacks", required_argument, NULL, 's'},
 		{"follow", required_argument, NULL, 'f'},
 		{"tables", required_argument, NULL, 't'},
+		{"limit", required_argument, NULL, 'l'},
 		{"snapshot-at", required_argument, NULL, 'a'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},

@@ -153,8 +153,10 @@ int vmsc_report_main(int argc, char **argv)
 int vmsc_write_report_main(int argc, char **argv)
 {
 	static const struct option options[] = {{"remove-trace", no_argument, NULL, 'r'},
+						{"started", required_argument, NULL, 's'},
 						{"help", no_argument, NULL, 'h'},
 						{NULL, 0, NULL, 0}};
+	uint64_t started = 0;
 	bool remove = false;
 	int option;
 
@@ -163,13 +165,15 @@ int vmsc_write_report_main(int argc, char **argv)
 			return VMSC_EXIT_TROUBLE;
 		if (option == 'h')
 			return vmsc_help();
-		remove = true;
+		remove |= option == 'r';
+		if (option == 's')
+			started = strtoull(optarg, NULL, 10);
 	}
 	if (argc - optind != 2)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs a trace and the report's place");
 	if (!strncmp(argv[optind + 1], VMSC_NO_REPORT, strlen(VMSC_NO_REPORT)))
 		return VMSC_EXIT_GOOD;
-	if (!vmsc_report_save(argv[optind], argv[optind + 1]))
+	if (!vmsc_report_save_of(argv[optind], argv[optind + 1], started))
 		return VMSC_EXIT_TROUBLE;
 	if (remove && unlink(argv[optind]))
 		vmsc_complain("%s: can't remove", argv[optind]);

@@ -53,6 +53,7 @@ static void set_environment(const struct vmsc_recording *recording)
 	set("VMASCOPE_STACKS", zero_one(recording->stacks));
 	set("VMASCOPE_FOLLOW", zero_one(recording->follow));
 	set("VMASCOPE_TABLES", zero_one(recording->tables));
+	set("VMASCOPE_LIMIT", recording->limit);
 	set("VMASCOPE_RULES", recording->rules);
 	if (recording->rules)
 		set("VMASCOPE_RULES_SOURCE", "experiment");

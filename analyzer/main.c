@@ -25,6 +25,9 @@ static const struct vmsc_command commands[] = {
 	 "  --stacks=on|off      call stacks (default on)\n"
 	 "  --follow=on|off      children too, each with a trace of its own (default on)\n"
 	 "  --tables=on|off      page tables that unmappings free, against VmPTE (default off: it is slow)\n"
+	 "  --limit=MIB          no trace longer than that: recording ends there, and what follows is "
+	 "counted "
+	 "as lost\n"
 	 "  --snapshot-at=80%    write TRACE.many.txt and .json when there are so many VMAs of "
 	 "max_map_count, and\n"
 	 "                       TRACE.enomem.txt and .json when a call fails with ENOMEM, while CMD runs "
@@ -42,11 +45,13 @@ static const struct vmsc_command commands[] = {
 	 "  --html=FILE          one page with pictures, for a browser; needs no network\n"
 	 "  --json               the report as JSON; of several traces as one object\n"
 	 "  --summary            what `vmascope merge` takes: one line of JSON for each trace\n"
-	 "  --label=TEXT         with --summary: where the trace comes from, such as a host's name\n" SYMBOL_HELP,
+	 "  --label=TEXT         with --summary: where the trace comes from, such as a host's "
+	 "name\n" SYMBOL_HELP,
 	 vmsc_report_main},
 	{"merge", "[SUMMARY]… [--text]", "many traces' summaries into one",
 	 "  --text               for a person; without it the sum is a summary again\n"
-	 "Reads what `report --summary` wrote, and its own results, in any order and grouping; without a name,\n"
+	 "Reads what `report --summary` wrote, and its own results, in any order and grouping; without a "
+	 "name,\n"
 	 "or for -, from stdin.\n",
 	 vmsc_merge_main},
 	{"why", "TRACE ADDR [ADDR2] [--at=CALL] [--json]",
@@ -108,8 +113,10 @@ static const struct vmsc_command commands[] = {
 	 vmsc_fuzz_main},
 	{"kernel", "[--json]", "which rules the running kernel follows, and how that is known",
 	 "  --json               as JSON\n", vmsc_kernel_main},
-	{"write-report", "TRACE REPORT [--remove-trace]", NULL,
+	{"write-report", "TRACE REPORT [--started=NS] [--remove-trace]", NULL,
 	 "Used by libvmascope.so when a process ends.\n"
+	 "  --started=NS         only if TRACE is the one that began then: its name may be another file's by "
+	 "now\n"
 	 "  --remove-trace       remove TRACE once the report is written\n",
 	 vmsc_write_report_main},
 };

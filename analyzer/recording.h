@@ -12,7 +12,7 @@
 #define VMSC_NO_REPORT "/dev/null"
 
 struct vmsc_recording {
-	const char *check, *capture, *stacks, *follow, *tables; /* NULL: as the environment or the library has it */
+	const char *check, *capture, *stacks, *follow, *tables, *limit; /* NULL: as the environment or the library has it */
 	char *trace, *report;			       /* whole patterns; report NULL: none wanted */
 	bool keeps_trace;			       /* false: traces lie in the folder */
 	char *library;				       /* libvmascope.so */

@@ -20,6 +20,8 @@ bool vmsc_report_write_json(const struct vmsc_report *report, FILE *out);
 void vmsc_answers_to_json(const struct vmsc_report *report, json_t *object);
 /* Reads @trace and puts its report at @path, whole or not at all. False: said on stderr. */
 bool vmsc_report_save(const char *trace, const char *path);
+/* The same of the trace that began at @started; false when another file has its name now. */
+bool vmsc_report_save_of(const char *trace, const char *path, uint64_t started);
 /* The same with no more rights than @owner's, who wrote the trace; nothing may be at @path. Root alone can. */
 struct stat;
 bool vmsc_report_save_as(const char *trace, const char *path, const struct stat *owner);

@@ -19,6 +19,7 @@
 struct wish {
 	uint64_t stop_after;
 	bool json;
+	uint64_t started; /* of the trace that is meant; 0: whichever lies there */
 };
 
 static bool write_report(const char *trace, const struct wish *wish, FILE *out, bool *written)
@@ -28,6 +29,11 @@ static bool write_report(const char *trace, const struct wish *wish, FILE *out, 
 
 	if (!vmsc_input_open(&input, trace))
 		return false;
+	if (wish->started && vmsc_trace_header(&input.trace)->started != wish->started) {
+		vmsc_complain("%s: is not the trace that was recorded here; another file has its name", trace);
+		vmsc_input_close(&input);
+		return false;
+	}
 	vmsc_report_open_at(&report, &input, trace, wish->stop_after);
 	if (wish->json) {
 		*written = vmsc_report_write_json(&report, out);
@@ -68,7 +74,12 @@ static bool save(const char *trace, const char *path, const struct wish *wish)
 
 bool vmsc_report_save(const char *trace, const char *path)
 {
-	const struct wish wish = {.stop_after = UINT64_MAX, .json = true};
+	return vmsc_report_save_of(trace, path, 0);
+}
+
+bool vmsc_report_save_of(const char *trace, const char *path, uint64_t started)
+{
+	const struct wish wish = {.stop_after = UINT64_MAX, .json = true, .started = started};
 
 	return save(trace, path, &wish);
 }

@@ -35,5 +35,6 @@ if(man_pages)
   install(FILES ${man_pages} COMPONENT runtime DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
 endif()
 install(FILES LICENSE COMPONENT runtime DESTINATION "${CMAKE_INSTALL_DOCDIR}" RENAME copyright)
-install(FILES README.md CHANGELOG.md docs/report.schema.json docs/calls.schema.json COMPONENT runtime
+install(FILES README.md CHANGELOG.md docs/report.schema.json docs/calls.schema.json docs/why.schema.json
+  docs/replay.schema.json docs/ways.schema.json docs/diff.schema.json docs/kernel.schema.json docs/summary.schema.json COMPONENT runtime
         DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -194,12 +194,20 @@ static long make_unordered(struct vmsc_captured *call, const uint64_t args[6])
 	return pending.result;
 }
 
+static void count_lost(void)
+{
+	if (vmsc_state() == VMSC_STATE_STOPPED)
+		__atomic_fetch_add(&vmsc_rec.header->lost, 1, __ATOMIC_RELAXED);
+}
+
 void vmsc_call_drain(const struct vmsc_pending *pending)
 {
 	struct vmsc_captured call;
 
-	if (vmsc_state() != VMSC_STATE_ACTIVE)
+	if (vmsc_state() != VMSC_STATE_ACTIVE) {
+		count_lost();
 		return;
+	}
 	vmsc_call_begin(&call, pending->nr, pending->args);
 	call.tid = pending->tid;
 	call.flags = pending->flags;
@@ -236,16 +244,19 @@ static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], con
 	set_busy(0);
 }
 
+static long make_unrecorded(uint32_t nr, const uint64_t args[6])
+{
+	count_lost();
+	return vmsc_call_raw(nr, args);
+}
+
 long vmsc_call(uint32_t nr, const uint64_t args[6])
 {
 	const struct vmsc_frames *frames;
 	struct vmsc_captured call;
 
-	if (vmsc_state() != VMSC_STATE_ACTIVE) {
-		if (vmsc_state() == VMSC_STATE_STOPPED)
-			__atomic_fetch_add(&vmsc_rec.header->lost, 1, __ATOMIC_RELAXED);
-		return vmsc_call_raw(nr, args);
-	}
+	if (vmsc_state() != VMSC_STATE_ACTIVE)
+		return make_unrecorded(nr, args);
 	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();
@@ -254,7 +265,7 @@ long vmsc_call(uint32_t nr, const uint64_t args[6])
 	if (vmsc_state() == VMSC_STATE_ACTIVE)
 		make_ordered(&call, args, frames);
 	else
-		call.result = vmsc_call_raw(nr, args);
+		call.result = make_unrecorded(nr, args);
 	vmsc_lock_release(vmsc_call_drain);
 	return call.result;
 }

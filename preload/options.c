@@ -53,6 +53,21 @@ static uint32_t choose(char **envp, const char *name, const struct choice *choic
 	return otherwise;
 }
 
+/* A number of MiB, in bytes; 0 when there is none. */
+static uint64_t read_limit(char **envp)
+{
+	const char *value = vmsc_options_find(envp, "VMASCOPE_LIMIT");
+	uint64_t number = 0;
+
+	if (!value || !*value)
+		return 0;
+	for (; *value >= '0' && *value <= '9' && number < UINT32_MAX; value++)
+		number = number * 10 + (*value - '0');
+	if (*value || !number)
+		vmsc_problem("VMASCOPE_LIMIT is no number of MiB; the trace has no limit");
+	return *value ? 0 : number << 20;
+}
+
 static bool is_launched(char **envp)
 {
 	const char *value = vmsc_options_find(envp, "VMASCOPE_LAUNCHER");
@@ -106,6 +121,7 @@ void vmsc_options_read(struct vmsc_options *options, char **envp)
 	options->trap_all = choose(envp, "VMASCOPE_TEST_TRAP_ALL", yes_no, 0);
 	options->stacks = choose(envp, "VMASCOPE_STACKS", yes_no, 1);
 	options->follow = choose(envp, "VMASCOPE_FOLLOW", yes_no, 1);
+	options->limit = read_limit(envp);
 	options->tables = choose(envp, "VMASCOPE_TABLES", yes_no, 0);
 	options->is_root = is_launched(envp);
 	find_cache(options, envp);

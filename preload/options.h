@@ -23,6 +23,7 @@ struct vmsc_options {
 	uint32_t check; /* enum vmsc_check */
 	uint32_t capture; /* enum vmsc_capture_mode, as requested */
 	bool stacks, follow;
+	uint64_t limit; /* bytes that the trace may have, 0: any number */
 	bool tables; /* hold page tables that unmappings free against VmPTE, which costs a look at /proc for each */
 	bool trap_all; /* for tests: the door is not in libc's text */
 	bool is_root; /* the launcher's own child: the launcher writes its report */

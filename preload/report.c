@@ -10,6 +10,7 @@
 
 #include "door.h"
 #include "options.h"
+#include "recorder.h"
 #include "start.h"
 #include "sys.h"
 #include "text.h"
@@ -144,16 +145,21 @@ static __attribute__((noreturn)) void watch_writer(void *arg)
 		sys3(SYS_exit_group, 0, 0, 0);
 }
 
-static void write_one(const struct vmsc_names *names)
+/* @started: which trace it is, 0 when that is not known any more. */
+static void write_one(const struct vmsc_names *names, uint64_t started)
 {
+	char which[40];
+	struct vmsc_text text = vmsc_text_in(which, sizeof(which));
 	const char *const args[] = {
-		"vmascope", "write-report", names->trace, names->report, names->keep_trace ? NULL : "--remove-trace",
-		NULL,
+		"vmascope", "write-report", which, names->trace, names->report,
+		names->keep_trace ? NULL : "--remove-trace", NULL,
 	};
 	struct writing writing;
 	uint64_t all = ~UINT64_C(0), before = 0;
 
 	writing.args = args;
+	vmsc_text_put(&text, "--started=");
+	vmsc_text_number(&text, started);
 	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&all, (uintptr_t)&before, sizeof(all), 0, 0);
 	wait_for(vmsc_door_spawn(writing.watchers_stack + WRITER_STACK, watch_writer, &writing));
 	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&before, 0, sizeof(all), 0, 0);
@@ -162,7 +168,7 @@ static void write_one(const struct vmsc_names *names)
 void vmsc_report_write(void)
 {
 	if (command[0])
-		write_one(&vmsc_names);
+		write_one(&vmsc_names, vmsc_rec.header ? vmsc_rec.header->started : 0);
 }
 
 void vmsc_report_write_last(void)
@@ -170,5 +176,5 @@ void vmsc_report_write_last(void)
 	static struct vmsc_names last = { .appended = false };
 
 	if (command[0] && vmsc_naming_last(&vmsc_names, &last))
-		write_one(&last);
+		write_one(&last, 0);
 }

@@ -37,15 +37,39 @@ static bool is_over_limit(uint64_t size)
 	return !sys_getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY && size > limit.rlim_cur;
 }
 
+/*
+ * Space for the mapped part, where the file system sets none aside: a page that finds no block when it is written would be
+ * SIGBUS in the program.
+ */
+static int fill_with_zeros(int fd, uint64_t offset, uint64_t size)
+{
+	static const char zeros[VMSC_PAGE_SIZE] = { 0 };
+	uint64_t done = 0;
+	long n = 0;
+
+	while (done < size) {
+		n = sys6(SYS_pwrite64, fd, (uintptr_t)zeros, VMSC_PAGE_SIZE, offset + done, 0, 0);
+		if (n <= 0 && n != -EINTR)
+			break;
+		done += n > 0 ? n : 0;
+	}
+	if (done >= size)
+		return 0;
+	sys3(SYS_ftruncate, fd, offset, 0);
+	return n ? n : -ENOSPC;
+}
+
 static int grow_file(int fd, uint64_t offset, uint64_t size)
 {
 	long err;
 
+	if (vmsc_rec.options.limit && offset + size > vmsc_rec.options.limit + VMSC_TRACE_HEADER_SIZE)
+		return -EOVERFLOW;
 	if (is_over_limit(offset + size))
 		return -EFBIG;
 	err = sys6(SYS_fallocate, fd, 0, offset, size, 0, 0);
 	if (err == -EOPNOTSUPP || err == -ENOSYS)
-		err = sys3(SYS_ftruncate, fd, offset + size, 0);
+		err = fill_with_zeros(fd, offset, size);
 	return err;
 }
 
@@ -154,6 +178,7 @@ void *vmsc_writer_reserve(enum vmsc_record_type type, size_t size)
 	if (err) {
 		vmsc_writer_stop(err == -ENOSPC || err == -EDQUOT ? "no space left for the trace"
 				 : err == -EFBIG                 ? "the trace reached the file size limit"
+				 : err == -EOVERFLOW             ? "the trace reached VMASCOPE_LIMIT"
 								 : "the trace could not be extended");
 		return NULL;
 	}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * spinner PROGRESS ROUNDS [children|exec]: calls without end (ROUNDS 0) or so many, by two threads; how many have
+ * returned stands in the file PROGRESS, for whoever kills it. children: instead ROUNDS processes, at most LIVE at a
+ * time, each with a few calls. exec: instead it executes itself ROUNDS times.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, THREADS = 2, LIVE = 64 };
+
+static volatile uint64_t *progress;
+static unsigned long rounds;
+
+static char *place(long thread)
+{
+	return (char *)0x200000000000 + (thread << 32);
+}
+
+static int calls_of(long thread)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+	if (mmap(place(thread), 4 * PAGE, PROT_READ | PROT_WRITE, flags, -1, 0) != place(thread))
+		return 0;
+	progress[thread]++;
+	if (munmap(place(thread), 4 * PAGE))
+		return 0;
+	progress[thread]++;
+	return 1;
+}
+
+static void *spin(void *thread)
+{
+	for (unsigned long i = 0; !rounds || i < rounds; i++)
+		if (!calls_of((long)thread))
+			return thread;
+	return NULL;
+}
+
+static int run_threads(void)
+{
+	pthread_t threads[THREADS];
+	int good = 1;
+	void *bad;
+
+	for (long i = 0; i < THREADS; i++)
+		good &= !pthread_create(&threads[i], NULL, spin, (void *)i);
+	for (int i = 0; i < THREADS; i++)
+		good &= !pthread_join(threads[i], &bad) && !bad;
+	return good;
+}
+
+/* All have counted when all are gone; each is alone in what it maps. */
+static int run_children(void)
+{
+	unsigned long live = 0, good = 0;
+	int how;
+
+	for (unsigned long i = 0; i < rounds || live; live--, good += !how) {
+		for (; i < rounds && live < LIVE; i++, live++) {
+			pid_t pid = fork();
+
+			if (pid < 0)
+				return 0;
+			if (!pid)
+				_exit(!calls_of(2));
+		}
+		if (wait(&how) <= 0)
+			return 0;
+	}
+	return good == rounds;
+}
+
+static int run_exec(char **argv)
+{
+	char text[24];
+
+	if (!calls_of(3))
+		return 0;
+	if (!rounds)
+		return 1;
+	snprintf(text, sizeof(text), "%lu", rounds - 1);
+	argv[2] = text;
+	execv("/proc/self/exe", argv);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int fd = argc > 2 ? open(argv[1], O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1, good;
+
+	if (fd < 0 || ftruncate(fd, PAGE))
+		return 2;
+	progress = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	rounds = strtoul(argv[2], NULL, 10);
+	if (argc > 3 && !strcmp(argv[3], "exec"))
+		good = run_exec(argv);
+	else
+		good = argc > 3 ? run_children() : run_threads();
+	if (good && puts("all is well") < 0)
+		return 2;
+	return good ? 4 : 1;
+}
