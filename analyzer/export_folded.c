@@ -3,10 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define uthash_fatal(message) vmsc_out_of_memory()
 #include "callform.h"
 #include "exports.h"
 #include "say.h"
 #include "value.h"
+#include <uthash.h>
+
+/* Calls of one kind with one stack: many, and their text is long. */
+struct alike {
+	struct {
+		uint32_t stack, nr;
+	} key;
+	uint64_t first, calls;
+	UT_hash_handle hh;
+};
 
 /* Takes @text and @more over. */
 static char *join(char *text, char *more)
@@ -44,12 +55,32 @@ static char *folded_stack(const struct vmsc_report *report, uint64_t call)
 	return join(text, vmsc_syscall_text(ref->record->nr));
 }
 
+static struct alike *find_alike(struct alike **all, const struct vmsc_call_record *record, uint64_t call)
+{
+	struct alike wanted = {.key = {record->stack, record->nr}, .first = call}, *alike;
+
+	HASH_FIND(hh, *all, &wanted.key, sizeof(wanted.key), alike);
+	if (alike)
+		return alike;
+	alike = vmsc_alloc(sizeof(*alike));
+	*alike = wanted;
+	HASH_ADD(hh, *all, key, sizeof(alike->key), alike);
+	return alike;
+}
+
 static void fold_calls(const struct vmsc_report *report, struct vmsc_groups *groups)
 {
+	struct alike *all = NULL, *alike, *next;
 	uint64_t call;
 
 	for (call = 1; call <= report->analysis.nr_calls; call++)
-		vmsc_groups_add(groups, folded_stack(report, call), 1, 0);
+		find_alike(&all, report->analysis.calls[call - 1].record, call)->calls++;
+	HASH_ITER(hh, all, alike, next)
+	{
+		vmsc_groups_add(groups, folded_stack(report, alike->first), alike->calls, 0);
+		HASH_DEL(all, alike);
+		free(alike);
+	}
 }
 
 static void fold_vmas(const struct vmsc_report *report, struct vmsc_groups *groups, bool bytes)

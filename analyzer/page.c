@@ -18,6 +18,7 @@
 #define PLACE	   "@DATA@"
 #define MAX_ROWS   500
 #define MAX_EVENTS 2000
+#define MAX_POINTS 50000 /* of the curve: more than a screen has, and than a browser draws at once */
 
 extern const char vmsc_page_begin[], vmsc_page_end[]; /* page_html.S */
 
@@ -140,7 +141,7 @@ static json_t *tables_json(const struct vmsc_report *report)
 	return tables;
 }
 
-/* --- counts over time: numbers in base64, eight bytes a call --- */
+/* --- counts over time: numbers in base64, twelve bytes a point --- */
 
 static json_t *base64(const unsigned char *bytes, size_t size)
 {
@@ -161,22 +162,65 @@ static json_t *base64(const unsigned char *bytes, size_t size)
 	return own(text);
 }
 
+/* What a unit of the page's times is, in ns: they are numbers of 32 bits. */
+static uint64_t time_unit(const struct vmsc_report *report)
+{
+	return vmsc_call_time(&report->analysis, report->analysis.history.nr_calls) / UINT32_MAX + 1;
+}
+
+static uint32_t time_of(const struct vmsc_report *report, uint64_t call)
+{
+	return (uint32_t)(vmsc_call_time(&report->analysis, call) / time_unit(report));
+}
+
+/* The calls of [from, to) after which there were fewest and most VMAs, in their order. Returns: how many. */
+static size_t extremes(const struct vmsc_history *history, uint64_t from, uint64_t to, uint32_t calls[2])
+{
+	uint64_t least = from, most = from, call;
+
+	for (call = from; call < to; call++) {
+		if (history->count[call] < history->count[least])
+			least = call;
+		if (history->count[call] > history->count[most])
+			most = call;
+	}
+	calls[0] = (uint32_t)(least < most ? least : most);
+	calls[1] = (uint32_t)(least < most ? most : least);
+	return least == most ? 1 : 2;
+}
+
+/* The points of the curve: every call, or of each of many stretches two; the first and the last in any case.
+ */
+static size_t points_of(const struct vmsc_history *history, uint32_t *calls)
+{
+	uint64_t all = history->nr_calls + 1, step = all > MAX_POINTS ? all / (MAX_POINTS / 2) + 1 : 1, from;
+	size_t nr = 1;
+
+	calls[0] = 0;
+	for (from = 1; from < all; from += step)
+		nr += extremes(history, from, from + step < all ? from + step : all, calls + nr);
+	if (calls[nr - 1] != history->nr_calls)
+		calls[nr++] = (uint32_t)history->nr_calls;
+	return nr;
+}
+
 static json_t *counts_json(const struct vmsc_report *report)
 {
 	const struct vmsc_history *history = &report->analysis.history;
-	uint64_t last = vmsc_call_time(&report->analysis, history->nr_calls), unit = last / UINT32_MAX + 1,
-		 call;
-	uint32_t *times = vmsc_alloc((history->nr_calls + 1) * sizeof(*times));
+	uint32_t *calls = vmsc_alloc(3 * (MAX_POINTS + 4) * sizeof(*calls)), *times = calls + MAX_POINTS + 4,
+		 *vmas = times + MAX_POINTS + 4;
+	size_t nr = points_of(history, calls), i;
 	json_t *object = json_object();
 
-	for (call = 0; call <= history->nr_calls; call++)
-		times[call] = (uint32_t)(vmsc_call_time(&report->analysis, call) / unit);
-	vmsc_json_put(object, "unit", vmsc_json_number(unit));
-	vmsc_json_put(object, "times", base64((const void *)times, (history->nr_calls + 1) * sizeof(*times)));
-	vmsc_json_put(
-		object, "vmas",
-		base64((const void *)history->count, (history->nr_calls + 1) * sizeof(*history->count)));
-	free(times);
+	for (i = 0; i < nr; i++) {
+		times[i] = time_of(report, calls[i]);
+		vmas[i] = history->count[calls[i]];
+	}
+	vmsc_json_put(object, "unit", vmsc_json_number(time_unit(report)));
+	vmsc_json_put(object, "calls", base64((const void *)calls, nr * sizeof(*calls)));
+	vmsc_json_put(object, "times", base64((const void *)times, nr * sizeof(*times)));
+	vmsc_json_put(object, "vmas", base64((const void *)vmas, nr * sizeof(*vmas)));
+	free(calls);
 	return object;
 }
 
@@ -195,6 +239,7 @@ static json_t *events_json(const struct vmsc_report *report)
 		vmsc_json_append(event, vmsc_json_number(call));
 		vmsc_json_append(event, own(vmsc_analysis_call_text(analysis, call)));
 		vmsc_json_append(event, own(vmsc_result_to_text(record->nr, record->result)));
+		vmsc_json_append(event, vmsc_json_number(time_of(report, call)));
 		vmsc_json_append(array, event);
 	}
 	return array;
