@@ -20,6 +20,7 @@ struct vmsc_fuzz_mood {
 	bool populates; /* locks and populates; otherwise guard pages: populating those fails */
 	bool plain;	/* mostly anonymous memory, all alike, in small pieces: much merges */
 	bool seals, forks, threads, limits, wild;
+	bool crowded; /* the map count is near its limit; to get there takes long where that is high */
 };
 
 struct vmsc_fuzz {

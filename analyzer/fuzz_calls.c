@@ -54,6 +54,7 @@ void vmsc_fuzz_begin(struct vmsc_fuzz *fuzz, uint64_t seed)
 		.threads = one_in(fuzz, 4),
 		.limits = one_in(fuzz, 5),
 		.wild = one_in(fuzz, 3),
+		.crowded = one_in(fuzz, fuzz->limits.max_map_count > 1000 ? 100 : 10),
 	};
 }
 
@@ -399,24 +400,23 @@ static void random_touch(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *v
 
 static void random_limits(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step)
 {
+	bool limits = fuzz->mood.limits && !one_in(fuzz, 4);
 	uint64_t pages = 2;
 
 	for (size_t i = 0; i < view->nr; i++)
 		pages += (view->vmas[i].end - view->vmas[i].start) >> VMSC_PAGE_SHIFT;
 	step->kind = VMSC_STEP_LIMITS;
 	step->limits = fuzz->limits;
-	if (one_in(fuzz, 4))
-		return;
-	if (one_in(fuzz, 3))
-		step->limits.as = (pages + vmsc_fuzz_rand(fuzz, 12)) * PAGE;
-	if (one_in(fuzz, 3))
-		step->limits.data = (pages / 2 + vmsc_fuzz_rand(fuzz, 12)) * PAGE;
-	if (one_in(fuzz, 3))
-		step->limits.stack = vmsc_fuzz_rand(fuzz, 16) * PAGE;
-	if (one_in(fuzz, 3))
-		step->limits.memlock = vmsc_fuzz_rand(fuzz, 24) * PAGE;
-	if (one_in(fuzz, 4))
+	if (fuzz->mood.crowded)
 		step->limits.max_map_count = view->nr + 2 + vmsc_fuzz_rand(fuzz, 6);
+	if (limits && one_in(fuzz, 3))
+		step->limits.as = (pages + vmsc_fuzz_rand(fuzz, 12)) * PAGE;
+	if (limits && one_in(fuzz, 3))
+		step->limits.data = (pages / 2 + vmsc_fuzz_rand(fuzz, 12)) * PAGE;
+	if (limits && one_in(fuzz, 3))
+		step->limits.stack = vmsc_fuzz_rand(fuzz, 16) * PAGE;
+	if (limits && one_in(fuzz, 3))
+		step->limits.memlock = vmsc_fuzz_rand(fuzz, 24) * PAGE;
 }
 
 static void random_aio(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step)
@@ -456,7 +456,9 @@ static void random_step(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *vi
 {
 	uint64_t dice = vmsc_fuzz_rand(fuzz, fuzz->mood.plain ? 110 : 100);
 
-	if (dice >= 100)
+	if (fuzz->mood.crowded && one_in(fuzz, 12))
+		random_limits(fuzz, view, step);
+	else if (dice >= 100)
 		random_touch(fuzz, view, step);
 	else if (dice < 24)
 		random_mmap(fuzz, view, step);

@@ -156,10 +156,10 @@ int64_t vmsc_puppet_touch(struct vmsc_puppet *puppet, uint64_t addr, bool write)
 int64_t vmsc_puppet_stripe(struct vmsc_puppet *puppet, uint64_t addr, uint64_t pages)
 {
 	const uint64_t args[6] = {addr, VMSC_PAGE_SIZE, PROT_READ};
-	int64_t result = -EFAULT;
+	int64_t result = 0;
 
-	if (execute(puppet, puppet->pid, VMSC_PUPPET_STUB + CODE_STRIPE, 0, (pages + 1) / 2, args, &result) !=
-	    SIGTRAP)
+	if (pages && execute(puppet, puppet->pid, VMSC_PUPPET_STUB + CODE_STRIPE, 0, (pages + 1) / 2, args,
+			     &result) != SIGTRAP)
 		puppet->dead = true;
 	return result;
 }

@@ -155,26 +155,34 @@ static uint64_t fill_pages(const struct vmsc_trial *trial, const struct vmsc_lim
 							    : 0;
 }
 
-static void model_call(struct vmsc_mm *mm, uint16_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+static int64_t model_call(struct vmsc_mm *mm, uint16_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	struct vmsc_call call = {.nr = nr, .args = {a, b, c, d, (uint64_t)-1}};
 	struct vmsc_outcome out;
 
 	if (vmsc_mm_step(mm, &call, &out))
 		vmsc_out_of_memory();
+	return out.predicted;
 }
 
+/* As trial_step.c does it. */
 static void model_fill(const struct vmsc_trial *trial, struct vmsc_mm *mm, const struct vmsc_limits *limits)
 {
-	uint64_t pages = fill_pages(trial, limits), old = fill_pages(trial, &vmsc_mm_config(mm)->limits);
+	uint64_t pages = fill_pages(trial, limits), old = 0;
 	const uint64_t flags = 0x4032; /* MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED|MAP_NORESERVE */
+	struct vmsc_vma last;
 
-	(void)old;
-	model_call(mm, SYS_munmap, VMSC_PUPPET_FILL, VMSC_PUPPET_STUB - VMSC_PUPPET_FILL, 0, 0);
-	if (!pages)
+	if (vmsc_mm_prev(mm, VMSC_PUPPET_STUB, &last) && last.end > VMSC_PUPPET_FILL)
+		old = (last.end - VMSC_PUPPET_FILL) >> VMSC_PAGE_SHIFT;
+	if (pages < old)
+		model_call(mm, SYS_munmap, VMSC_PUPPET_FILL + (pages << VMSC_PAGE_SHIFT),
+			   (old - pages) << VMSC_PAGE_SHIFT, 0, 0);
+	if (pages <= old)
 		return;
-	model_call(mm, SYS_mmap, VMSC_PUPPET_FILL, pages << VMSC_PAGE_SHIFT, 0, flags);
-	for (uint64_t i = 0; i < pages; i += 2)
+	if (model_call(mm, SYS_mmap, VMSC_PUPPET_FILL + (old << VMSC_PAGE_SHIFT),
+		       (pages - old) << VMSC_PAGE_SHIFT, 0, flags) < 0)
+		return;
+	for (uint64_t i = old + old % 2; i < pages; i += 2)
 		model_call(mm, SYS_mprotect, VMSC_PUPPET_FILL + (i << VMSC_PAGE_SHIFT), VMSC_PAGE_SIZE, 1, 0);
 }
 

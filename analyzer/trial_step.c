@@ -257,23 +257,23 @@ static void set_limit(pid_t pid, int resource, uint64_t value)
 	(void)prlimit(pid, resource, &limit, NULL);
 }
 
-/* max_map_count is the machine's; what it is too great by, VMAs far above all others use up. */
+/* max_map_count is the machine's; what it is too great by, VMAs far above all others use up: each a page. */
 static void fill_up(struct vmsc_trial *trial, struct vmsc_trial_process *process, uint64_t max_map_count)
 {
 	uint64_t pages = max_map_count < trial->max_map_count ? trial->max_map_count - max_map_count : 0;
-	const uint64_t args[6] = {VMSC_PUPPET_FILL, pages << VMSC_PAGE_SHIFT, PROT_NONE,
+	uint64_t from = process->fill < pages ? process->fill : pages, to = process->fill + pages - from;
+	const uint64_t args[6] = {VMSC_PUPPET_FILL + (from << VMSC_PAGE_SHIFT),
+				  (to - from) << VMSC_PAGE_SHIFT, PROT_NONE,
 				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, (uint64_t)-1};
-	const uint64_t old[6] = {VMSC_PUPPET_FILL, process->fill << VMSC_PAGE_SHIFT};
 
-	if (pages == process->fill)
-		return;
-	if (process->fill)
-		vmsc_puppet_call(&process->puppet, 0, SYS_munmap, old);
-	process->fill = pages;
-	if (!pages)
+	if (pages < process->fill)
+		vmsc_puppet_call(&process->puppet, 0, SYS_munmap, args);
+	else if (pages == process->fill || vmsc_puppet_call(&process->puppet, 0, SYS_mmap, args) < 0)
 		return; /* what fails here fails on the model too */
-	vmsc_puppet_call(&process->puppet, 0, SYS_mmap, args);
-	vmsc_puppet_stripe(&process->puppet, VMSC_PUPPET_FILL, pages);
+	else
+		vmsc_puppet_stripe(&process->puppet, VMSC_PUPPET_FILL + (from + from % 2) * VMSC_PAGE_SIZE,
+				   to - from - from % 2);
+	process->fill = pages;
 }
 
 /* CAP_IPC_LOCK goes for good. */
