@@ -36,8 +36,10 @@ struct vmsc_fuzz {
 /* fuzz_calls.c */
 uint64_t vmsc_fuzz_rand(struct vmsc_fuzz *fuzz, uint64_t below);
 void vmsc_fuzz_begin(struct vmsc_fuzz *fuzz, uint64_t seed);
-/* The next step, given what the process that made the last one shows now. */
-void vmsc_fuzz_next(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step);
+/* The next step, given what the process that made the last one shows now; of the process and thread of @by,
+ * NULL: of any. */
+void vmsc_fuzz_next(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step,
+		    const struct vmsc_step *by);
 
 /* A sequence of steps, and what came of it. */
 struct vmsc_run {

@@ -484,12 +484,18 @@ static void random_step(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *vi
 		random_rare(fuzz, view, step);
 }
 
-void vmsc_fuzz_next(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step)
+void vmsc_fuzz_next(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step,
+		    const struct vmsc_step *by)
 {
 	do {
 		memset(step, 0, sizeof(*step));
 		random_step(fuzz, view, step);
 	} while (!vmsc_trial_can(step) || is_too_much(fuzz, step));
+	if (by) {
+		step->process = by->process;
+		step->thread = by->thread;
+		return;
+	}
 	if (fuzz->processes > 1)
 		step->process = (uint8_t)vmsc_fuzz_rand(
 			fuzz, step->kind == VMSC_STEP_FORK ? fuzz->processes - 1u : fuzz->processes);

@@ -7,23 +7,57 @@
 #include "fuzz.h"
 #include "say.h"
 
-void vmsc_run_do(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial *trial)
+/* Some steps of one process, all from what it showed last; the first that must be made alone is the last. */
+static size_t draw(struct vmsc_fuzz *fuzz, const struct vmsc_trial *trial, struct vmsc_step *steps,
+		   size_t room)
+{
+	size_t most = 1 + vmsc_fuzz_rand(fuzz, VMSC_PUPPET_BATCH), nr = 0;
+
+	do {
+		vmsc_fuzz_next(fuzz, &trial->view, &steps[nr], nr ? &steps[0] : NULL);
+	} while (!vmsc_trial_is_large(&steps[nr++]) && nr < most && nr < room);
+	return nr;
+}
+
+static void forget_forks(struct vmsc_fuzz *fuzz, const struct vmsc_step *steps, size_t nr)
+{
+	for (size_t i = 0; i < nr && fuzz; i++)
+		if (steps[i].kind == VMSC_STEP_FORK && steps[i].result)
+			fuzz->processes--;
+}
+
+static void make_steps(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial *trial, size_t nr)
+{
+	size_t drawn, made;
+
+	for (drawn = fuzz ? 0 : nr, run->nr = 0; run->nr < nr && run->verdict == VMSC_TRIAL_SAME;
+	     run->nr += made) {
+		struct vmsc_step *steps = &run->steps[run->nr];
+
+		if (run->nr == drawn)
+			drawn += draw(fuzz, trial, steps, nr - run->nr);
+		made = vmsc_trial_steps(trial, steps, drawn - run->nr, &run->verdict);
+		forget_forks(fuzz, steps, made);
+	}
+}
+
+/* Each by itself: what can't be told of several in a row is learned so. */
+static void make_again(struct vmsc_run *run, struct vmsc_trial *trial)
 {
 	size_t nr = run->nr;
 
-	run->nr = 0;
-	run->verdict = VMSC_TRIAL_FAILED;
-	if (vmsc_trial_begin(trial, &run->config))
-		run->verdict = VMSC_TRIAL_SAME;
-	while (run->nr < nr && run->verdict == VMSC_TRIAL_SAME) {
-		struct vmsc_step *step = &run->steps[run->nr++];
+	vmsc_trial_end(trial);
+	run->verdict = vmsc_trial_begin(trial, &run->config) ? VMSC_TRIAL_SAME : VMSC_TRIAL_FAILED;
+	for (run->nr = 0; run->nr < nr && run->verdict == VMSC_TRIAL_SAME; run->nr++)
+		run->verdict = vmsc_trial_step(trial, &run->steps[run->nr]);
+}
 
-		if (fuzz)
-			vmsc_fuzz_next(fuzz, &trial->view, step);
-		run->verdict = vmsc_trial_step(trial, step);
-		if (fuzz && step->kind == VMSC_STEP_FORK && step->result)
-			fuzz->processes--;
-	}
+void vmsc_run_do(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial *trial)
+{
+	run->verdict = vmsc_trial_begin(trial, &run->config) ? VMSC_TRIAL_SAME : VMSC_TRIAL_FAILED;
+	make_steps(run, fuzz, trial, run->nr);
+	if (run->verdict == VMSC_TRIAL_AGAIN)
+		make_again(run, trial);
 	if (run->verdict == VMSC_TRIAL_SAME)
 		run->verdict = vmsc_trial_check(trial);
 	snprintf(run->why, sizeof(run->why), "%s", trial->why);

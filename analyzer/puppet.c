@@ -108,36 +108,40 @@ bool vmsc_puppet_is_there(struct vmsc_puppet *puppet)
 	return !puppet->dead;
 }
 
-/* Runs the piece of code at @rip. The signal that ended it. */
-static int execute(struct vmsc_puppet *puppet, pid_t tid, uint64_t rip, uint64_t nr, uint64_t rbx,
-		   const uint64_t *args, int64_t *result)
+int vmsc_puppet_run(struct vmsc_puppet *puppet, unsigned int thread, struct user_regs_struct *regs)
 {
-	struct user_regs_struct regs;
+	pid_t tid = thread < VMSC_PUPPET_THREADS && puppet->threads[thread] ? puppet->threads[thread]
+									    : puppet->pid;
 	int sig;
 
-	if (puppet->dead || ptrace(PTRACE_GETREGS, tid, NULL, &regs))
+	regs->orig_rax = (unsigned long long)-1;
+	if (puppet->dead || ptrace(PTRACE_SETREGS, tid, NULL, regs))
 		return puppet->dead ? 0 : is_gone(puppet, tid, 0);
+	sig = run(puppet, tid);
+	return !sig || ptrace(PTRACE_GETREGS, tid, NULL, regs) ? 0 : sig;
+}
+
+/* Runs the piece of code at @rip. The signal that ended it. */
+static int execute(struct vmsc_puppet *puppet, unsigned int thread, uint64_t rip, uint64_t nr, uint64_t rbx,
+		   const uint64_t *args, int64_t *result)
+{
+	struct user_regs_struct regs = puppet->regs;
+	int sig;
+
 	set_args(&regs, args);
 	regs.rip = rip;
 	regs.rax = nr;
 	regs.rbx = rbx;
-	regs.orig_rax = (unsigned long long)-1;
-	if (ptrace(PTRACE_SETREGS, tid, NULL, &regs))
-		puppet->dead = true;
-	sig = puppet->dead ? 0 : run(puppet, tid);
-	if (!sig || ptrace(PTRACE_GETREGS, tid, NULL, &regs))
-		return 0;
+	sig = vmsc_puppet_run(puppet, thread, &regs);
 	*result = (int64_t)regs.rax;
 	return sig;
 }
 
 int64_t vmsc_puppet_call(struct vmsc_puppet *puppet, unsigned int thread, uint64_t nr, const uint64_t *args)
 {
-	pid_t tid = thread < VMSC_PUPPET_THREADS ? puppet->threads[thread] : 0;
 	int64_t result = -EFAULT;
 
-	if (execute(puppet, tid ? tid : puppet->pid, VMSC_PUPPET_STUB + CODE_CALL, nr, 0, args, &result) ==
-	    SIGTRAP)
+	if (execute(puppet, thread, VMSC_PUPPET_STUB + CODE_CALL, nr, 0, args, &result) == SIGTRAP)
 		return result;
 	puppet->dead = true;
 	return -EFAULT;
@@ -147,8 +151,8 @@ int64_t vmsc_puppet_touch(struct vmsc_puppet *puppet, uint64_t addr, bool write)
 {
 	const uint64_t args[6] = {addr};
 	int64_t result;
-	int sig = execute(puppet, puppet->pid, VMSC_PUPPET_STUB + (write ? CODE_WRITE : CODE_READ), 0, 0,
-			  args, &result);
+	int sig =
+		execute(puppet, 0, VMSC_PUPPET_STUB + (write ? CODE_WRITE : CODE_READ), 0, 0, args, &result);
 
 	return sig == SIGTRAP ? 0 : -EFAULT;
 }
@@ -158,8 +162,8 @@ int64_t vmsc_puppet_stripe(struct vmsc_puppet *puppet, uint64_t addr, uint64_t p
 	const uint64_t args[6] = {addr, VMSC_PAGE_SIZE, PROT_READ};
 	int64_t result = 0;
 
-	if (pages && execute(puppet, puppet->pid, VMSC_PUPPET_STUB + CODE_STRIPE, 0, (pages + 1) / 2, args,
-			     &result) != SIGTRAP)
+	if (pages &&
+	    execute(puppet, 0, VMSC_PUPPET_STUB + CODE_STRIPE, 0, (pages + 1) / 2, args, &result) != SIGTRAP)
 		puppet->dead = true;
 	return result;
 }
@@ -225,7 +229,7 @@ static int64_t call_at(struct vmsc_puppet *puppet, uint64_t rip, uint64_t nr, co
 {
 	int64_t result = -EFAULT;
 
-	if (execute(puppet, puppet->pid, rip, nr, 0, args, &result) != SIGTRAP)
+	if (execute(puppet, 0, rip, nr, 0, args, &result) != SIGTRAP)
 		puppet->dead = true;
 	return result;
 }
@@ -265,12 +269,13 @@ static bool empty(struct vmsc_puppet *puppet)
 	if (ptrace(PTRACE_GETREGS, puppet->pid, NULL, &regs) ||
 	    pwrite(puppet->mem, code, sizeof(code), (off_t)regs.rip) != sizeof(code))
 		return false;
+	puppet->regs = regs;
 	if (map_stub_page(puppet, regs.rip, VMSC_PUPPET_STUB, PROT_READ | PROT_EXEC) !=
 		    (int64_t)VMSC_PUPPET_STUB ||
 	    map_stub_page(puppet, regs.rip, VMSC_PUPPET_DATA, PROT_READ | PROT_WRITE) !=
 		    (int64_t)VMSC_PUPPET_DATA ||
 	    pwrite(puppet->mem, code, sizeof(code), (off_t)VMSC_PUPPET_STUB) != sizeof(code) ||
-	    vmsc_puppet_poke(puppet, VMSC_PUPPET_DATA))
+	    !vmsc_puppet_write_acts(puppet) || vmsc_puppet_poke(puppet, VMSC_PUPPET_DATA))
 		return false;
 	unmap(puppet, 0, VMSC_PUPPET_STUB);
 	puppet->mmap_base = find_mmap_base(puppet);
@@ -303,6 +308,7 @@ static bool make_template(struct vmsc_puppet *puppet, bool keep_ipc_lock)
 	int err;
 
 	clear(puppet);
+	vmsc_puppet_open_log();
 	puppet->pid = fork();
 	if (!puppet->pid)
 		become_puppet(keep_ipc_lock);
@@ -385,8 +391,7 @@ static int64_t clone_with(struct vmsc_puppet *puppet, const uint64_t *args)
 	unsigned long made = 0;
 	int64_t result = -EFAULT;
 
-	if (execute(puppet, puppet->pid, VMSC_PUPPET_STUB + CODE_CALL, SYS_clone, 0, args, &result) !=
-	    SIGTRAP)
+	if (execute(puppet, 0, VMSC_PUPPET_STUB + CODE_CALL, SYS_clone, 0, args, &result) != SIGTRAP)
 		return -EFAULT;
 	if (ptrace(PTRACE_GETEVENTMSG, puppet->pid, NULL, &made) || !made)
 		return result < 0 ? result : -EFAULT;
@@ -402,10 +407,13 @@ static int64_t fork_with(struct vmsc_puppet *puppet, struct vmsc_puppet *child, 
 	if (pid <= 0)
 		return pid ? pid : -EFAULT;
 	child->pid = (pid_t)pid;
+	child->regs = puppet->regs;
 	child->mmap_base = puppet->mmap_base;
 	child->randomized = puppet->randomized;
-	if (catch_child(child))
+	if (catch_child(child)) {
+		vmsc_puppet_prepare_acts(child);
 		return pid;
+	}
 	vmsc_puppet_end(child);
 	errno = ECHILD;
 	return -ECHILD;

@@ -15,7 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/user.h>
 
+#include "vma_iter.h"
 #include "vmascope/trace.h"
 
 #define VMSC_PUPPET_TOP	 ((UINT64_C(1) << 47) - VMSC_PAGE_SIZE)
@@ -25,18 +27,38 @@
 #define VMSC_PUPPET_FILL  (VMSC_PUPPET_TOP - (UINT64_C(512) << 20))
 #define VMSC_PUPPET_STACK (UINT64_C(512) << 20)
 
-enum { VMSC_PUPPET_THREADS = 2 };
+enum { VMSC_PUPPET_THREADS = 2, VMSC_PUPPET_BATCH = 16 };
+
+/* One of several things that a puppet does in a row, by itself, and looks at its VMAs after each. */
+struct vmsc_puppet_act {
+	uint64_t what; /* VMSC_ACT_… */
+	uint64_t nr, args[6];
+	uint64_t data[4]; /* goes to VMSC_PUPPET_DATA first */
+};
+
+enum { VMSC_ACT_CALL, VMSC_ACT_WRITE, VMSC_ACT_READ };
+
+/* What came of it. */
+struct vmsc_puppet_done {
+	int64_t result;
+	uint64_t data; /* the first of what is at VMSC_PUPPET_DATA */
+	const struct vmsc_raw_vma *vmas;
+	int nr;
+};
 
 struct vmsc_puppet {
 	pid_t pid;
 	pid_t threads[VMSC_PUPPET_THREADS]; /* [0] is pid; 0: not yet begun */
 	int mem, smaps, pagemap;
-	int iter; /* for vma_iter.h, -1: it is looked at by smaps alone */
+	int iter;			      /* for vma_iter.h, -1: it is looked at by smaps alone */
+	struct user_regs_struct regs;	      /* as it began */
+	bool acts;			      /* it can do several things in a row */
+	const struct vmsc_puppet_done *shown; /* where it is looked at after one of these; NULL: now */
 	uint64_t mmap_base;
 	bool randomized; /* the machine would not switch off randomisation */
 	bool dead;
 	bool buried; /* and nothing is left of it: its number may be another's */
-	int killed; /* the signal that it died of, as far as that was seen */
+	int killed;  /* the signal that it died of, as far as that was seen */
 };
 
 /* What begins from here on has the descriptors that are open now. */
@@ -51,6 +73,18 @@ bool vmsc_puppet_is_there(struct vmsc_puppet *puppet);
 /* A system call by thread @thread; the kernel's result as it is. -EFAULT with puppet->dead when it died of
  * it. */
 int64_t vmsc_puppet_call(struct vmsc_puppet *puppet, unsigned int thread, uint64_t nr, const uint64_t *args);
+/* puppet_batch.c: @nr acts in a row, VMSC_PUPPET_BATCH at most; what came of them holds until the next. Have
+ * all been done? */
+bool vmsc_puppet_batch(struct vmsc_puppet *puppet, unsigned int thread, const struct vmsc_puppet_act *acts,
+		       int nr, struct vmsc_puppet_done *done);
+/* Makes it able to, or not: puppet->acts. The log must be open before a puppet begins that shall write to it.
+ */
+void vmsc_puppet_open_log(void);
+bool vmsc_puppet_write_acts(struct vmsc_puppet *puppet); /* the code, once; children have it */
+void vmsc_puppet_prepare_acts(struct vmsc_puppet *puppet);
+/* puppet.c: a thread goes on with these registers, up to a stop that leaves those. Its signal; 0: it is gone.
+ */
+int vmsc_puppet_run(struct vmsc_puppet *puppet, unsigned int thread, struct user_regs_struct *regs);
 /* A read or write of one byte as a program makes it; -EFAULT where it would die of SIGSEGV or SIGBUS. */
 int64_t vmsc_puppet_touch(struct vmsc_puppet *puppet, uint64_t addr, bool write);
 /* The same past the page's access rights, as a debugger. */

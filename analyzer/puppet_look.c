@@ -53,56 +53,123 @@ static int look_by_text(struct vmsc_puppet *puppet, struct vmsc_seen_record *see
 
 /* --- by the iterator --- */
 
-static struct flags_known {
+/*
+ * Each bit of the kernel's stands for one flag, or for none. Which, is known from two numbers that differ in
+ * it alone; then a number that was never seen follows from one that was. What follows is held against smaps
+ * when it turns up there.
+ */
+struct flags_known {
 	uint64_t raw, vm_flags;
 	bool known;
-} table[1 << 14];
+};
+
+enum { TABLE_BITS = 14, TABLE = 1 << TABLE_BITS };
+
+static struct {
+	struct flags_known table[TABLE], *list[TABLE / 2]; /* the list: of what was seen */
+	size_t used, listed;
+	uint64_t bits, flag_of[64]; /* which bits are known, and what they stand for */
+} flags;
 
 /* Its place in the table, or a free one. */
 static struct flags_known *place_of(uint64_t raw)
 {
-	const size_t nr = sizeof(table) / sizeof(table[0]);
-	size_t at = (size_t)((raw * UINT64_C(0x9e3779b97f4a7c15)) >> 50);
-	static size_t used;
+	size_t at = (size_t)((raw * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - TABLE_BITS));
 
-	while (table[at].known && table[at].raw != raw)
-		at = (at + 1) % nr;
-	if (table[at].known)
-		return &table[at];
-	if (used++ == nr / 2) { /* begin anew */
-		memset(table, 0, sizeof(table));
-		used = 1;
+	while (flags.table[at].known && flags.table[at].raw != raw)
+		at = (at + 1) % TABLE;
+	return &flags.table[at];
+}
+
+static void enter(uint64_t raw, uint64_t vm_flags)
+{
+	if (flags.used == TABLE / 2) /* begin anew */
+		memset(&flags, 0, sizeof(flags));
+	flags.used++;
+	*place_of(raw) = (struct flags_known){raw, vm_flags, true};
+}
+
+/* What the known ones of these bits stand for. */
+static uint64_t flags_of_bits(uint64_t raw)
+{
+	uint64_t vm_flags = 0;
+
+	for (raw &= flags.bits; raw; raw &= raw - 1)
+		vm_flags |= flags.flag_of[__builtin_ctzll(raw)];
+	return vm_flags;
+}
+
+static void see(uint64_t raw, uint64_t vm_flags)
+{
+	enter(raw, vm_flags);
+	flags.list[flags.listed++] = place_of(raw);
+	for (size_t i = 0; i < flags.listed; i++) {
+		const struct flags_known *other = flags.list[i];
+		uint64_t bit = (raw ^ other->raw) & ~flags.bits;
+		uint64_t unlike = vm_flags ^ other->vm_flags ^ flags_of_bits(raw ^ other->raw);
+
+		if (!bit || bit & (bit - 1))
+			continue;
+		flags.flag_of[__builtin_ctzll(bit)] = unlike;
+		flags.bits |= bit;
 	}
-	return &table[at];
+}
+
+static bool follows(uint64_t raw)
+{
+	for (size_t i = 0; i < flags.listed; i++) {
+		const struct flags_known *other = flags.list[i];
+		uint64_t unlike = raw ^ other->raw;
+
+		if (unlike & ~flags.bits)
+			continue;
+		enter(raw, other->vm_flags ^ flags_of_bits(unlike));
+		return true;
+	}
+	return false;
 }
 
 static bool translate(const struct vmsc_raw_vma *raw, struct vmsc_seen_record *seen)
 {
-	const struct flags_known *flags = place_of(raw->raw_flags);
+	const struct flags_known *place = place_of(raw->raw_flags);
 
+	if (!place->known && follows(raw->raw_flags))
+		place = place_of(raw->raw_flags);
 	memset(seen, 0, sizeof(*seen));
 	seen->start = raw->start;
 	seen->end = raw->end;
 	seen->offset = raw->file ? raw->pgoff << VMSC_PAGE_SHIFT : 0;
 	seen->inode = raw->inode;
-	seen->vm_flags = flags->vm_flags;
-	return flags->known;
+	seen->vm_flags = place->vm_flags;
+	return place->known;
 }
 
 /* Do both show the same? What is new in the numbers is learned. */
 static bool learn(const struct vmsc_raw_vma *raw, const struct vmsc_seen_record *seen, int nr)
 {
 	for (int i = 0; i < nr; i++) {
-		struct flags_known *flags = place_of(raw[i].raw_flags);
+		struct flags_known *place = place_of(raw[i].raw_flags);
 
 		if (raw[i].start != seen[i].start || raw[i].end != seen[i].end ||
 		    !raw[i].file != !seen[i].inode ||
 		    (raw[i].file && raw[i].pgoff << VMSC_PAGE_SHIFT != seen[i].offset) ||
-		    (flags->known && flags->vm_flags != seen[i].vm_flags))
+		    (place->known && place->vm_flags != seen[i].vm_flags))
 			return false;
-		*flags = (struct flags_known){raw[i].raw_flags, seen[i].vm_flags, true};
+		if (!place->known)
+			see(raw[i].raw_flags, seen[i].vm_flags);
 	}
 	return true;
+}
+
+/* After an act: smaps would tell of later ones too. */
+static int look_back(const struct vmsc_puppet_done *done, struct vmsc_seen_record *seen, int max)
+{
+	int nr = done->nr < max ? done->nr : max;
+
+	for (int i = 0; i < nr; i++)
+		if (!translate(&done->vmas[i], &seen[i]))
+			return -2;
+	return nr;
 }
 
 int vmsc_puppet_look(struct vmsc_puppet *puppet, bool text, struct vmsc_seen_record *seen, int max)
@@ -110,6 +177,8 @@ int vmsc_puppet_look(struct vmsc_puppet *puppet, bool text, struct vmsc_seen_rec
 	static struct vmsc_raw_vma raw[LOOK_MAX];
 	int nr, by_text, most = max < LOOK_MAX ? max : LOOK_MAX;
 
+	if (puppet->shown)
+		return look_back(puppet->shown, seen, max);
 	if (puppet->iter < 0)
 		return look_by_text(puppet, seen, max);
 	nr = vmsc_vma_iter_read(puppet->iter, raw, most);

@@ -396,6 +396,8 @@ static enum vmsc_trial_verdict died(struct vmsc_trial *trial, const struct vmsc_
 /* A process that was killed meanwhile has no VMAs. */
 static enum vmsc_trial_verdict differs(struct vmsc_trial *trial, struct vmsc_trial_process *process)
 {
+	if (trial->again)
+		return VMSC_TRIAL_AGAIN;
 	return vmsc_puppet_is_there(&process->puppet) ? VMSC_TRIAL_DIFFERS : died(trial, &process->puppet);
 }
 
@@ -421,24 +423,15 @@ static enum vmsc_trial_verdict judge(struct vmsc_trial *trial, struct vmsc_step 
 	return VMSC_TRIAL_DIFFERS;
 }
 
-enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_step *step)
+/* The kernel has made it: now the model, and do they agree? */
+static enum vmsc_trial_verdict settle(struct vmsc_trial *trial, struct vmsc_step *step)
 {
-	struct vmsc_trial_process *process;
 	int64_t said;
 
-	if (step->process >= VMSC_TRIAL_PROCESSES || !trial->processes[step->process].alive)
-		return failed(trial, "a step of a process that is not there");
-	if (!vmsc_trial_can(step))
-		return failed(trial, "a step in the memory that the trial needs for itself");
-	process = &trial->processes[step->process];
-	watch(process->puppet.pid);
-	vmsc_trial_do(trial, step);
-	if (process->puppet.dead)
-		return died(trial, &process->puppet);
 	step->call.seq = trial->nr_steps + 1;
 	step->call.has_result = step->kind == VMSC_STEP_CALL && is_given(trial, step);
 	step->call.result = step->call.has_result ? step->result : 0;
-	said = model_step(trial, process->mm, step);
+	said = model_step(trial, trial->processes[step->process].mm, step);
 	remember(trial, step);
 	if (step->kind == VMSC_STEP_LIMITS)
 		for (uint8_t i = 0; i < VMSC_TRIAL_PROCESSES; i++)
@@ -447,6 +440,43 @@ enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_st
 	if (step->kind == VMSC_STEP_FORK && !step->result)
 		trial->processes[step->value].mm = model_again(trial, (uint8_t)step->value);
 	return judge(trial, step, said);
+}
+
+enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_step *step)
+{
+	struct vmsc_trial_process *process;
+
+	if (step->process >= VMSC_TRIAL_PROCESSES || !trial->processes[step->process].alive)
+		return failed(trial, "a step of a process that is not there");
+	if (!vmsc_trial_can(step))
+		return failed(trial, "a step in the memory that the trial needs for itself");
+	process = &trial->processes[step->process];
+	watch(process->puppet.pid);
+	vmsc_trial_do(trial, step);
+	return process->puppet.dead ? died(trial, &process->puppet) : settle(trial, step);
+}
+
+size_t vmsc_trial_steps(struct vmsc_trial *trial, struct vmsc_step *steps, size_t nr,
+			enum vmsc_trial_verdict *verdict)
+{
+	struct vmsc_puppet_done done[VMSC_PUPPET_BATCH];
+	struct vmsc_puppet *puppet = &trial->processes[steps[0].process % VMSC_TRIAL_PROCESSES].puppet;
+	size_t many, i = 0;
+
+	watch(puppet->pid);
+	many = vmsc_trial_do_many(trial, steps, nr, done);
+	if (!many)
+		*verdict = vmsc_trial_step(trial, &steps[0]);
+	else if (puppet->dead)
+		*verdict = died(trial, puppet);
+	else
+		do {
+			puppet->shown = &done[i];
+			vmsc_trial_did(trial, &steps[i], &done[i]);
+			*verdict = settle(trial, &steps[i]);
+		} while (++i < many && *verdict == VMSC_TRIAL_SAME);
+	puppet->shown = NULL;
+	return i ? i : 1;
 }
 
 enum vmsc_trial_verdict vmsc_trial_check(struct vmsc_trial *trial)

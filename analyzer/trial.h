@@ -79,6 +79,7 @@ enum vmsc_trial_verdict {
 	VMSC_TRIAL_UNKNOWN, /* what the kernel did can't be known from outside: nothing can be compared from
 			       here */
 	VMSC_TRIAL_FAILED,  /* the trial itself did; trial->why */
+	VMSC_TRIAL_AGAIN,   /* what the kernel showed can't be told: make the steps again, one by one */
 };
 
 struct vmsc_trial {
@@ -92,6 +93,7 @@ struct vmsc_trial {
 	struct vmsc_outcome out;
 	uint64_t calls, undetermined, addresses_asked, addresses_predicted;
 	char why[400];
+	bool again;	  /* vmsc_trial_compare() could not tell */
 	bool interrupted; /* it failed because the process was killed or had no time: made again it may not */
 };
 
@@ -119,6 +121,17 @@ void vmsc_trial_limits(struct vmsc_limits *limits);
 /* Does the step touch the puppet's own pages? Then it can't be made. */
 bool vmsc_trial_can(const struct vmsc_step *step);
 
+/* The first of these @nr steps, or several in a row. How many; the verdict is the last one's. */
+size_t vmsc_trial_steps(struct vmsc_trial *trial, struct vmsc_step *steps, size_t nr,
+			enum vmsc_trial_verdict *verdict);
+
+/* trial_step.c: how many of these @nr steps could be made in a row; 0: the first must be made alone. */
+size_t vmsc_trial_do_many(struct vmsc_trial *trial, struct vmsc_step *steps, size_t nr,
+			  struct vmsc_puppet_done *done);
+/* After one of them: what follows from its result. */
+void vmsc_trial_did(struct vmsc_trial *trial, struct vmsc_step *step, const struct vmsc_puppet_done *done);
+/* Is the step always made alone? */
+bool vmsc_trial_is_large(const struct vmsc_step *step);
 /* trial_step.c: a step by the kernel, in the puppet of its process; sets step->result. */
 void vmsc_trial_do(struct vmsc_trial *trial, struct vmsc_step *step);
 /* trial_compare.c: NULL when model and kernel agree, else trial->why. With @text also by smaps, where that is

@@ -82,6 +82,7 @@ const char *vmsc_trial_compare(struct vmsc_trial *trial, struct vmsc_trial_proce
 	int nr = vmsc_puppet_look(&process->puppet, text, view->vmas, VMSC_TRIAL_SEEN);
 
 	view->nr = nr < 0 ? 0 : (size_t)nr;
+	trial->again = nr == -2;
 	if (nr < 0) {
 		snprintf(trial->why, sizeof(trial->why),
 			 "the process is gone, or smaps is not what the kernel has");

@@ -60,64 +60,82 @@ static int uffd_of(struct vmsc_trial_process *process, const struct vmsc_step *s
 	return process->uffds[id] = (int)fd;
 }
 
-static int64_t do_ioctl(struct vmsc_trial_process *process, const struct vmsc_step *step, uint64_t *args)
+/* The userfaultfd is made when it is first needed. */
+static void prepare_ioctl(const struct vmsc_trial_process *process, const struct vmsc_call *from,
+			  struct vmsc_puppet_act *act)
 {
-	const struct vmsc_call *from = &step->call;
-	struct uffdio_register request = {.range = {from->range_start, from->range_end - from->range_start},
-					  .mode = from->mode};
-	bool registers = (uint32_t)args[1] == (uint32_t)UFFDIO_REGISTER;
+	const struct uffdio_register request = {
+		.range = {from->range_start, from->range_end - from->range_start}, .mode = from->mode};
 
-	if (!registers && (uint32_t)args[1] != (uint32_t)UFFDIO_UNREGISTER)
-		return -ENOSYS;
-	args[0] = (uint64_t)(int64_t)uffd_of(process, step, from->uffd);
-	args[2] = VMSC_PUPPET_DATA;
-	if (!vmsc_puppet_put(&process->puppet, 0, &request,
-			     registers ? sizeof(request) : sizeof(request.range)))
-		return -EFAULT;
-	return call(process, step, args);
+	act->args[0] = from->uffd == 1 || from->uffd == 2 ? (uint64_t)(int64_t)process->uffds[from->uffd]
+							  : (uint64_t)-1;
+	act->args[2] = VMSC_PUPPET_DATA;
+	memcpy(act->data, &request, sizeof(request));
 }
 
 /* Names and policies are numbers in a step; which text and which nodes they are is our choice. */
-static int64_t do_prctl(struct vmsc_trial_process *process, const struct vmsc_step *step, uint64_t *args)
+static void prepare_name(const struct vmsc_call *from, struct vmsc_puppet_act *act)
 {
 	char name[] = "vmascope 0";
 
-	if ((uint32_t)args[0] == OP_SET_VMA) {
-		name[sizeof(name) - 2] = (char)('0' + step->call.name % 10);
-		args[4] = step->call.name ? VMSC_PUPPET_DATA : 0;
-		if (!vmsc_puppet_put(&process->puppet, 0, name, sizeof(name)))
-			return -EFAULT;
-	}
-	return call(process, step, args);
+	if ((uint32_t)act->args[0] != OP_SET_VMA)
+		return;
+	name[sizeof(name) - 2] = (char)('0' + from->name % 10);
+	act->args[4] = from->name ? VMSC_PUPPET_DATA : 0;
+	memcpy(act->data, name, sizeof(name));
 }
 
 /* Policy 1 is MPOL_PREFERRED, 2 MPOL_INTERLEAVE, 3 MPOL_BIND, each of node 0. */
-static int64_t do_mbind(struct vmsc_trial_process *process, const struct vmsc_step *step, uint64_t *args)
+static void prepare_policy(const struct vmsc_call *from, struct vmsc_puppet_act *act)
 {
 	static const uint64_t modes[] = {0, 1, 3, 2};
-	const uint64_t node = 1;
 
-	args[2] = modes[step->call.policy % 4];
-	args[3] = step->call.policy ? VMSC_PUPPET_DATA : 0;
-	args[4] = step->call.policy ? 8 : 0;
-	if (!vmsc_puppet_put(&process->puppet, 0, &node, sizeof(node)))
-		return -EFAULT;
-	return call(process, step, args);
+	act->args[2] = modes[from->policy % 4];
+	act->args[3] = from->policy ? VMSC_PUPPET_DATA : 0;
+	act->args[4] = from->policy ? 8 : 0;
+	act->data[0] = 1;
 }
 
-/* A ring's address is its context's id, which the kernel writes. */
-static int64_t do_io_setup(struct vmsc_trial_process *process, struct vmsc_step *step, uint64_t *args)
+static void prepare_call(const struct vmsc_trial_process *process, const struct vmsc_call *from,
+			 struct vmsc_puppet_act *act)
 {
-	uint64_t context = 0;
-	int64_t result;
+	act->nr = from->nr;
+	memcpy(act->args, from->args, sizeof(act->args));
+	switch (from->nr) {
+	case SYS_mmap: /* a descriptor of the file's, or one that is none */
+		if (from->file && act->args[4] != VMSC_FILES_DUP_FD + from->file)
+			act->args[4] = VMSC_FILES_FD + from->file;
+		break;
+	case SYS_ioctl:
+		prepare_ioctl(process, from, act);
+		break;
+	case SYS_prctl:
+		prepare_name(from, act);
+		break;
+	case SYS_mbind:
+		prepare_policy(from, act);
+		break;
+	case SYS_io_setup: /* a ring's address is its context's id, which the kernel writes */
+		act->args[1] = VMSC_PUPPET_DATA;
+		break;
+	case SYS_close: /* of a userfaultfd */
+		act->args[0] = (uint64_t)(int64_t)process->uffds[from->uffd % 3];
+		break;
+	default:
+		break;
+	}
+}
 
-	if (!vmsc_puppet_put(&process->puppet, 0, &context, sizeof(context)))
-		return -EFAULT;
-	args[1] = VMSC_PUPPET_DATA;
-	result = call(process, step, args);
-	if (!result && vmsc_puppet_get(&process->puppet, 0, &context, sizeof(context)))
-		step->call.range_start = context;
-	return result;
+static void prepare(const struct vmsc_trial_process *process, const struct vmsc_step *step,
+		    struct vmsc_puppet_act *act)
+{
+	memset(act, 0, sizeof(*act));
+	if (step->kind == VMSC_STEP_CALL) {
+		prepare_call(process, &step->call, act);
+	} else {
+		act->what = step->write ? VMSC_ACT_WRITE : VMSC_ACT_READ;
+		act->args[0] = step->addr;
+	}
 }
 
 /* A process may advise itself by a pidfd of its own. */
@@ -150,30 +168,26 @@ static struct vmsc_ring *ring_of(struct vmsc_trial_process *process, uint64_t co
 }
 
 /* A context is destroyed with the memory that its ring had at first, wherever it lies now. */
-static int64_t do_io_destroy(struct vmsc_trial_process *process, struct vmsc_step *step, uint64_t *args)
+static void finish_io_destroy(struct vmsc_trial_process *process, struct vmsc_step *step)
 {
-	struct vmsc_ring *ring = args[0] ? ring_of(process, args[0]) : NULL;
-	int64_t result = call(process, step, args);
+	struct vmsc_ring *ring = step->call.args[0] ? ring_of(process, step->call.args[0]) : NULL;
 
 	step->call.range_start = step->call.range_end = 0;
-	if (result || !ring)
-		return result;
+	if (step->result || !ring)
+		return;
 	step->call.range_start = ring->context;
 	step->call.range_end = ring->context + ring->size;
 	ring->context = 0;
-	return result;
 }
 
 /* A ring that is moved takes its context's number along. */
-static int64_t do_mremap(struct vmsc_trial_process *process, const struct vmsc_step *step,
-			 const uint64_t *args)
+static void finish_mremap(struct vmsc_trial_process *process, const struct vmsc_step *step)
 {
-	int64_t result = call(process, step, args);
+	uint64_t from = step->call.args[0];
 
-	for (size_t i = 0; i < VMSC_TRIAL_RINGS && result > 0 && (uint64_t)result != args[0]; i++)
-		if (process->rings[i].context && args[0] - process->rings[i].context < process->rings[i].size)
-			process->rings[i].context = (uint64_t)result;
-	return result;
+	for (size_t i = 0; i < VMSC_TRIAL_RINGS && step->result > 0 && (uint64_t)step->result != from; i++)
+		if (process->rings[i].context && from - process->rings[i].context < process->rings[i].size)
+			process->rings[i].context = (uint64_t)step->result;
 }
 
 static void find_ring(struct vmsc_trial_view *view, struct vmsc_trial_process *process,
@@ -195,39 +209,67 @@ static void find_ring(struct vmsc_trial_view *view, struct vmsc_trial_process *p
 		*ring = (struct vmsc_ring){start, end - start};
 }
 
-static int64_t do_call(struct vmsc_trial_process *process, struct vmsc_step *step)
+/* What a step's result says of the process; @data is what there is at VMSC_PUPPET_DATA now. */
+static void finish(struct vmsc_trial *trial, struct vmsc_trial_process *process, struct vmsc_step *step,
+		   uint64_t data)
 {
-	uint64_t args[6];
-
-	memcpy(args, step->call.args, sizeof(args));
+	if (step->kind != VMSC_STEP_CALL)
+		return;
 	switch (step->call.nr) {
-	case SYS_mmap: /* a descriptor of the file's, or one that is none */
-		if (step->call.file && args[4] != VMSC_FILES_DUP_FD + step->call.file)
-			args[4] = VMSC_FILES_FD + step->call.file;
-		return call(process, step, args);
-	case SYS_shmat:
-		return do_shmat(process, step, args);
-	case SYS_ioctl:
-		return do_ioctl(process, step, args);
-	case SYS_prctl:
-		return do_prctl(process, step, args);
-	case SYS_mbind:
-		return do_mbind(process, step, args);
 	case SYS_io_setup:
-		return do_io_setup(process, step, args);
+		if (!step->result)
+			step->call.range_start = data;
+		find_ring(&trial->view, process, step);
+		break;
 	case SYS_io_destroy:
-		return do_io_destroy(process, step, args);
+		finish_io_destroy(process, step);
+		break;
 	case SYS_mremap:
-		return do_mremap(process, step, args);
-	case SYS_process_madvise:
-		return do_process_madvise(process, step, args);
-	case SYS_close: /* of a userfaultfd */
-		args[0] = (uint64_t)(int64_t)uffd_of(process, step, step->call.uffd);
-		process->uffds[step->call.uffd % 3] = -1;
-		return call(process, step, args);
+		finish_mremap(process, step);
+		break;
 	default:
-		return call(process, step, args);
+		break;
 	}
+}
+
+static bool needs_uffd(const struct vmsc_step *step)
+{
+	return step->kind == VMSC_STEP_CALL && (step->call.nr == SYS_ioctl || step->call.nr == SYS_close);
+}
+
+static bool is_known_request(const struct vmsc_step *step)
+{
+	uint32_t request = (uint32_t)step->call.args[1];
+
+	return step->call.nr != SYS_ioctl || request == (uint32_t)UFFDIO_REGISTER ||
+	       request == (uint32_t)UFFDIO_UNREGISTER;
+}
+
+static int64_t do_call(struct vmsc_trial *trial, struct vmsc_trial_process *process, struct vmsc_step *step)
+{
+	static const uint64_t nothing[4];
+	struct vmsc_puppet_act act;
+	uint64_t data = 0;
+
+	if (!is_known_request(step))
+		return -ENOSYS;
+	if (needs_uffd(step))
+		(void)uffd_of(process, step, step->call.uffd);
+	prepare(process, step, &act);
+	if (step->call.nr == SYS_shmat)
+		return do_shmat(process, step, act.args);
+	if (step->call.nr == SYS_process_madvise)
+		return do_process_madvise(process, step, act.args);
+	if (step->call.nr == SYS_close)
+		process->uffds[step->call.uffd % 3] = -1;
+	if ((memcmp(act.data, nothing, sizeof(nothing)) || step->call.nr == SYS_io_setup) &&
+	    !vmsc_puppet_put(&process->puppet, 0, act.data, sizeof(act.data)))
+		return -EFAULT;
+	step->result = call(process, step, act.args);
+	if (step->call.nr == SYS_io_setup)
+		(void)vmsc_puppet_get(&process->puppet, 0, &data, sizeof(data));
+	finish(trial, process, step, data);
+	return step->result;
 }
 
 static int64_t do_fork(struct vmsc_trial *trial, struct vmsc_step *step)
@@ -317,9 +359,7 @@ void vmsc_trial_do(struct vmsc_trial *trial, struct vmsc_step *step)
 		(void)vmsc_puppet_thread(&process->puppet);
 	switch (step->kind) {
 	case VMSC_STEP_CALL:
-		step->result = do_call(process, step);
-		if (step->call.nr == SYS_io_setup)
-			find_ring(&trial->view, process, step);
+		step->result = do_call(trial, process, step);
 		break;
 	case VMSC_STEP_TOUCH:
 		step->result = vmsc_puppet_touch(&process->puppet, step->addr, step->write);
@@ -335,4 +375,48 @@ void vmsc_trial_do(struct vmsc_trial *trial, struct vmsc_step *step)
 		step->result = 0;
 		break;
 	}
+}
+
+/* --- several steps --- */
+
+/* Steps that take more than a piece of code in one process. */
+bool vmsc_trial_is_large(const struct vmsc_step *step)
+{
+	if (step->kind != VMSC_STEP_CALL)
+		return step->kind != VMSC_STEP_TOUCH;
+	return step->call.nr == SYS_shmat || step->call.nr == SYS_process_madvise;
+}
+
+static bool is_like(const struct vmsc_trial_process *process, const struct vmsc_step *step,
+		    const struct vmsc_step *first)
+{
+	return step->process == first->process && step->thread == first->thread &&
+	       !vmsc_trial_is_large(step) && vmsc_trial_can(step) && is_known_request(step) &&
+	       (!needs_uffd(step) || (step->call.uffd - 1 < 2 && process->uffds[step->call.uffd] >= 0));
+}
+
+size_t vmsc_trial_do_many(struct vmsc_trial *trial, struct vmsc_step *steps, size_t nr,
+			  struct vmsc_puppet_done *done)
+{
+	struct vmsc_trial_process *process = &trial->processes[steps[0].process % VMSC_TRIAL_PROCESSES];
+	struct vmsc_puppet_act acts[VMSC_PUPPET_BATCH];
+	size_t many = 0;
+
+	if (!process->alive || !process->puppet.acts || (steps[0].thread && !process->puppet.threads[1]))
+		return 0;
+	for (; many < nr && many < VMSC_PUPPET_BATCH && is_like(process, &steps[many], &steps[0]); many++) {
+		prepare(process, &steps[many], &acts[many]);
+		if (steps[many].kind == VMSC_STEP_CALL && steps[many].call.nr == SYS_close)
+			process->uffds[steps[many].call.uffd] = -1;
+	}
+	if (!many || !vmsc_puppet_batch(&process->puppet, steps[0].thread, acts, (int)many, done))
+		process->puppet.dead = process->puppet.dead || many;
+	for (size_t i = 0; i < many; i++)
+		steps[i].result = done[i].result;
+	return many;
+}
+
+void vmsc_trial_did(struct vmsc_trial *trial, struct vmsc_step *step, const struct vmsc_puppet_done *done)
+{
+	finish(trial, &trial->processes[step->process], step, done->data);
 }

@@ -307,14 +307,26 @@ static int make_program(uint64_t end)
 
 /* --- looking --- */
 
-int vmsc_vma_iter_link(pid_t tid, uint64_t end)
+int vmsc_vma_iter_program(uint64_t end)
 {
 	static int program = -2; /* not tried */
+	int fd;
+
+	if (program == -2) {
+		fd = make_program(end);
+		program = fd < 0 ? -1 : dup(fd); /* not closed by exec */
+		if (fd >= 0)
+			close(fd);
+	}
+	return program;
+}
+
+int vmsc_vma_iter_link(pid_t tid, uint64_t end)
+{
+	int program = vmsc_vma_iter_program(end);
 	union bpf_iter_link_info info;
 	union bpf_attr attr;
 
-	if (program == -2)
-		program = make_program(end);
 	if (program < 0)
 		return -1;
 	memset(&info, 0, sizeof(info));

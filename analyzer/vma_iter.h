@@ -18,6 +18,12 @@ struct vmsc_raw_vma {
 	uint64_t anon_vma, file, inode;
 };
 
+/* A look reads so much at a time; the first VMA beyond the end fills it up with zeroes, and the kernel stops
+ * there. */
+enum { VMSC_VMA_CHUNK = 1120 };
+
+/* The program's descriptor, which child processes have too; -1 where there can be none. */
+int vmsc_vma_iter_program(uint64_t end);
 /* How process @tid can be asked for VMAs that begin below @end: a descriptor, or -1 where that can't be had.
  */
 int vmsc_vma_iter_link(pid_t tid, uint64_t end);
