@@ -5,8 +5,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "fuzz.h"
@@ -18,14 +24,23 @@
 
 #define MOST_TRIES 4 /* of a seed whose process was killed from outside or had no time */
 
+/* What came of it; several processes add to it. */
+struct tally {
+	_Atomic uint64_t next; /* seed that nobody has taken yet */
+	_Atomic uint64_t steps, calls, differing, failed, interrupted, asked, predicted, undetermined;
+	_Atomic bool stopped; /* no process can be made */
+	atomic_flag printing;
+};
+
 struct hunt {
-	uint64_t seed, calls, most; /* differences before it ends */
+	uint64_t first, calls, most; /* differences before it ends */
+	uint64_t jobs;
 	bool shrink;
 	const char *out; /* NULL: stdout */
 	vmsc_rules_t rules;
 	struct vmsc_files files;
-	/* what came of it */
-	uint64_t done, differing, failed, interrupted, asked, predicted, undetermined;
+	uint64_t seed; /* of the sequence that is being made */
+	struct tally *tally;
 };
 
 static void fill_script(struct vmsc_script *script, const struct vmsc_run *run, uint64_t mmap_base)
@@ -102,8 +117,21 @@ static void begin_run(const struct hunt *hunt, struct vmsc_fuzz *fuzz, struct vm
 	vmsc_fuzz_begin(fuzz, hunt->seed);
 }
 
+/* What one process prints of a difference stays in one piece. */
+static void tell_difference(const struct hunt *hunt, const struct vmsc_run *run, uint64_t mmap_base)
+{
+	while (atomic_flag_test_and_set(&hunt->tally->printing))
+		usleep(1000);
+	if (run->nr)
+		print_difference(hunt, run, mmap_base);
+	else
+		vmsc_complain("fuzz: %s", run->why);
+	atomic_flag_clear(&hunt->tally->printing);
+}
+
 static void one_seed(struct hunt *hunt, struct vmsc_run *run, struct vmsc_trial *trial)
 {
+	struct tally *tally = hunt->tally;
 	struct vmsc_fuzz fuzz;
 
 	for (int tries = 0; tries < MOST_TRIES; tries++) {
@@ -111,50 +139,100 @@ static void one_seed(struct hunt *hunt, struct vmsc_run *run, struct vmsc_trial 
 		vmsc_run_do(run, &fuzz, trial);
 		if (run->verdict != VMSC_TRIAL_FAILED || !run->interrupted)
 			break;
-		hunt->interrupted++;
+		tally->interrupted++;
 		fprintf(stderr, "fuzz: seed %" PRIu64 ", step %zu: %s\n", hunt->seed, run->nr, run->why);
 	}
-	hunt->done += run->nr;
-	hunt->asked += trial->addresses_asked;
-	hunt->predicted += trial->addresses_predicted;
-	hunt->undetermined += trial->undetermined;
+	tally->steps += run->nr;
+	tally->calls += trial->calls;
+	tally->asked += trial->addresses_asked;
+	tally->predicted += trial->addresses_predicted;
+	tally->undetermined += trial->undetermined;
 	if (run->verdict == VMSC_TRIAL_SAME || run->verdict == VMSC_TRIAL_UNKNOWN)
 		return;
+	tally->stopped = !run->nr;
 	if (run->nr && hunt->shrink)
 		vmsc_run_shrink(run, trial);
-	hunt->differing += run->verdict == VMSC_TRIAL_DIFFERS;
-	hunt->failed += run->verdict == VMSC_TRIAL_FAILED;
-	if (run->nr)
-		print_difference(hunt, run, trial->processes[0].puppet.mmap_base);
-	else
-		vmsc_complain("fuzz: %s", run->why);
+	tally->differing += run->verdict == VMSC_TRIAL_DIFFERS;
+	tally->failed += run->verdict == VMSC_TRIAL_FAILED;
+	tell_difference(hunt, run, trial->processes[0].puppet.mmap_base);
+}
+
+/* Takes seed after seed, until there are enough calls. False: nothing can be made here. */
+static bool hunt_on(struct hunt *hunt)
+{
+	struct tally *tally = hunt->tally;
+	struct vmsc_run *run;
+	struct vmsc_trial *trial;
+	const char *why;
+
+	if (!vmsc_files_open(&hunt->files, &why)) {
+		vmsc_complain("fuzz: %s", why);
+		return false;
+	}
+	run = vmsc_alloc(sizeof(*run));
+	trial = vmsc_alloc(sizeof(*trial));
+	memset(run, 0, sizeof(*run));
+	while (tally->calls < hunt->calls && tally->differing + tally->failed < hunt->most &&
+	       !tally->stopped) {
+		hunt->seed = tally->next++;
+		one_seed(hunt, run, trial);
+	}
+	free(run);
+	free(trial);
+	vmsc_files_close(&hunt->files);
+	return true;
+}
+
+/* The same in processes of their own; each seed is one's alone. */
+static bool hunt_together(struct hunt *hunt)
+{
+	bool good = true;
+	int status;
+
+	for (uint64_t i = 0; i < hunt->jobs; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+			good = hunt_on(hunt);
+			fflush(stdout);
+			_exit(good ? 0 : 1);
+		}
+		good = good && pid > 0;
+	}
+	while (wait(&status) > 0)
+		good = good && !status;
+	return good;
+}
+
+static int tell_tally(const struct hunt *hunt, bool good)
+{
+	const struct tally *tally = hunt->tally;
+
+	printf("fuzz: seeds %" PRIu64 " to %" PRIu64 ", %" PRIu64 " steps, %" PRIu64 " calls, %" PRIu64
+	       " differences; of %" PRIu64 " addresses %" PRIu64 " predicted, %" PRIu64 " undetermined\n",
+	       hunt->first, tally->next - 1, tally->steps, tally->calls, tally->differing, tally->asked,
+	       tally->predicted, tally->undetermined);
+	if (tally->interrupted)
+		printf("fuzz: %" PRIu64
+		       " times a process was killed or had no time, and its seed was tried again\n",
+		       tally->interrupted);
+	if (tally->differing)
+		return VMSC_EXIT_DIFFERS;
+	return !good || tally->failed || !tally->steps ? VMSC_EXIT_TROUBLE : VMSC_EXIT_GOOD;
 }
 
 static int run_hunt(struct hunt *hunt)
 {
-	struct vmsc_run *run = vmsc_alloc(sizeof(*run));
-	struct vmsc_trial *trial = vmsc_alloc(sizeof(*trial));
-	uint64_t first = hunt->seed;
+	bool good;
 
-	memset(run, 0, sizeof(*run));
-	for (; hunt->done < hunt->calls && hunt->differing + hunt->failed < hunt->most; hunt->seed++) {
-		one_seed(hunt, run, trial);
-		if (!run->nr)
-			break; /* no process can be made */
-	}
-	printf("fuzz: seeds %" PRIu64 " to %" PRIu64 ", %" PRIu64 " steps, %" PRIu64
-	       " differences; of %" PRIu64 " addresses %" PRIu64 " predicted, %" PRIu64 " undetermined\n",
-	       first, hunt->seed - 1, hunt->done, hunt->differing, hunt->asked, hunt->predicted,
-	       hunt->undetermined);
-	if (hunt->interrupted)
-		printf("fuzz: %" PRIu64
-		       " times a process was killed or had no time, and its seed was tried again\n",
-		       hunt->interrupted);
-	free(run);
-	free(trial);
-	if (hunt->differing)
-		return VMSC_EXIT_DIFFERS;
-	return hunt->failed || !hunt->done ? VMSC_EXIT_TROUBLE : VMSC_EXIT_GOOD;
+	hunt->tally =
+		mmap(NULL, sizeof(*hunt->tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (hunt->tally == MAP_FAILED)
+		vmsc_out_of_memory();
+	hunt->tally->next = hunt->first;
+	good = hunt->jobs > 1 ? hunt_together(hunt) : hunt_on(hunt);
+	return good || hunt->tally->steps ? tell_tally(hunt, good) : VMSC_EXIT_TROUBLE;
 }
 
 static bool take_number(const char *text, uint64_t *number)
@@ -175,11 +253,13 @@ static bool take_option(struct hunt *hunt, int option)
 
 	switch (option) {
 	case 's':
-		return take_number(optarg, &hunt->seed);
+		return take_number(optarg, &hunt->first);
 	case 'c':
 		return take_number(optarg, &hunt->calls);
 	case 'm':
 		return take_number(optarg, &hunt->most);
+	case 'j':
+		return take_number(optarg, &hunt->jobs);
 	case 'S':
 		hunt->shrink = true;
 		return true;
@@ -198,16 +278,13 @@ static bool take_option(struct hunt *hunt, int option)
 
 int vmsc_fuzz_main(int argc, char **argv)
 {
-	static const struct option options[] = {{"seed", required_argument, NULL, 's'},
-						{"calls", required_argument, NULL, 'c'},
-						{"most", required_argument, NULL, 'm'},
-						{"shrink", no_argument, NULL, 'S'},
-						{"rules", required_argument, NULL, 'r'},
-						{"help", no_argument, NULL, 'h'},
-						{NULL, 0, NULL, 0}};
-	static struct hunt hunt = {.seed = 1, .calls = 10000, .most = 5};
-	const char *why;
-	int option, status;
+	static const struct option options[] = {
+		{"seed", required_argument, NULL, 's'}, {"calls", required_argument, NULL, 'c'},
+		{"most", required_argument, NULL, 'm'}, {"jobs", required_argument, NULL, 'j'},
+		{"shrink", no_argument, NULL, 'S'},	{"rules", required_argument, NULL, 'r'},
+		{"help", no_argument, NULL, 'h'},	{NULL, 0, NULL, 0}};
+	static struct hunt hunt = {.first = 1, .calls = 10000, .most = 5, .jobs = 1};
+	int option;
 
 	while ((option = vmsc_next_option(argc, argv, "ho:", options)) != -1) {
 		if (option == 'h')
@@ -220,11 +297,5 @@ int vmsc_fuzz_main(int argc, char **argv)
 	if (!hunt.rules)
 		hunt.rules = vmsc_rules_of_this_kernel();
 	vmsc_files_standard(&hunt.files);
-	if (!vmsc_files_open(&hunt.files, &why)) {
-		vmsc_complain("fuzz: %s", why);
-		return VMSC_EXIT_TROUBLE;
-	}
-	status = run_hunt(&hunt);
-	vmsc_files_close(&hunt.files);
-	return vmsc_finish_output(status);
+	return vmsc_finish_output(run_hunt(&hunt));
 }

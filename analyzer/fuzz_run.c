@@ -19,26 +19,27 @@ static size_t draw(struct vmsc_fuzz *fuzz, const struct vmsc_trial *trial, struc
 	return nr;
 }
 
-static void forget_forks(struct vmsc_fuzz *fuzz, const struct vmsc_step *steps, size_t nr)
+/* Processes that there are not after all: their fork failed, or was not made. */
+static void forget_forks(struct vmsc_fuzz *fuzz, const struct vmsc_step *steps, size_t nr, bool made)
 {
 	for (size_t i = 0; i < nr && fuzz; i++)
-		if (steps[i].kind == VMSC_STEP_FORK && steps[i].result)
+		if (steps[i].kind == VMSC_STEP_FORK && (steps[i].result || !made))
 			fuzz->processes--;
 }
 
 static void make_steps(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial *trial, size_t nr)
 {
-	size_t drawn, made;
+	size_t drawn = fuzz ? run->nr : nr, made;
 
-	for (drawn = fuzz ? 0 : nr, run->nr = 0; run->nr < nr && run->verdict == VMSC_TRIAL_SAME;
-	     run->nr += made) {
+	for (; run->nr < nr && run->verdict == VMSC_TRIAL_SAME; run->nr += made) {
 		struct vmsc_step *steps = &run->steps[run->nr];
 
 		if (run->nr == drawn)
 			drawn += draw(fuzz, trial, steps, nr - run->nr);
 		made = vmsc_trial_steps(trial, steps, drawn - run->nr, &run->verdict);
-		forget_forks(fuzz, steps, made);
+		forget_forks(fuzz, steps, made, true);
 	}
+	forget_forks(fuzz, &run->steps[run->nr], drawn - run->nr, false);
 }
 
 /* Each by itself: what can't be told of several in a row is learned so. */
@@ -54,10 +55,15 @@ static void make_again(struct vmsc_run *run, struct vmsc_trial *trial)
 
 void vmsc_run_do(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial *trial)
 {
+	size_t nr = run->nr;
+
+	run->nr = 0;
 	run->verdict = vmsc_trial_begin(trial, &run->config) ? VMSC_TRIAL_SAME : VMSC_TRIAL_FAILED;
-	make_steps(run, fuzz, trial, run->nr);
-	if (run->verdict == VMSC_TRIAL_AGAIN)
+	make_steps(run, fuzz, trial, nr);
+	while (run->verdict == VMSC_TRIAL_AGAIN) {
 		make_again(run, trial);
+		make_steps(run, fuzz, trial, nr);
+	}
 	if (run->verdict == VMSC_TRIAL_SAME)
 		run->verdict = vmsc_trial_check(trial);
 	snprintf(run->why, sizeof(run->why), "%s", trial->why);

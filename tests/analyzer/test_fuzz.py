@@ -157,9 +157,21 @@ class Fuzz(Case):
         one, two = (run("fuzz", "--seed", "3", "--calls", "500") for _ in range(2))
         self.assertEqual(one.stdout, two.stdout)
 
+    def test_jobs(self):
+        done = run("fuzz", "--seed", "7", "--calls", "2000", "--jobs", "3")
+        self.assertEqual(done.returncode, 0, done)
+        self.assertRegex(done.stdout, rb"^fuzz: seeds 7 to [0-9]+, [0-9]+ steps, [0-9]+ calls, 0 differences;")
+        # One wrong rule, and each that finds it tells so by itself.
+        wrong = "--rules=" + " ".join(sorted(rules() ^ {"mprotect-unaccount"}))
+        done = run("fuzz", "--calls", "1000000", "--jobs", "3", "--most", "3", "-o", self.path("found"), wrong)
+        self.assertEqual(done.returncode, 1, done)
+        seeds = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(b"seed ")]
+        self.assertGreaterEqual(len(seeds), 3, done)
+        self.assertEqual(len(seeds), len(set(seeds)))
+
     def test_options(self):
         self.assertEqual(run("fuzz", "--help").returncode, 0)
-        for options in (["--seed", "x"], ["--calls"], ["--rules=no-such-rule"], ["more"]):
+        for options in (["--seed", "x"], ["--jobs", "many"], ["--calls"], ["--rules=no-such-rule"], ["more"]):
             done = run("fuzz", *options)
             self.assertEqual(done.returncode, 2)
             self.one_line(done)
