@@ -140,6 +140,11 @@ uint64_t vmsc_door_at(uint64_t offset)
 	return vmsc_door + offset;
 }
 
+bool vmsc_door_is_narrow(void)
+{
+	return vmsc_dispatch.size == VMSC_DOOR_SIZE;
+}
+
 uint64_t vmsc_door_restorer(void)
 {
 	return restorer;

@@ -38,6 +38,9 @@ void vmsc_door_build(bool complete);
 /* Where the instructions at @offset (VMSC_DOOR_…) of the door are. */
 uint64_t vmsc_door_at(uint64_t offset);
 
+/* Do libc's calls trap, too, and so those that we make by libc's functions? */
+bool vmsc_door_is_narrow(void);
+
 /* Where a handler's frame returns to. */
 uint64_t vmsc_door_restorer(void);
 

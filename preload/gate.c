@@ -13,6 +13,7 @@
 
 #include "arena.h"
 #include "call.h"
+#include "door.h"
 #include "fdhooks.h"
 #include "fdtable.h"
 #include "finish.h"
@@ -165,6 +166,8 @@ static bool is_passed(uint32_t nr, const uint64_t args[6])
 	case KIND_RANGE:
 		return vmsc_arena_owns(args[0], args[0] + args[1]);
 	case KIND_PRCTL:
+		if (args[0] == PR_SET_TSC && args[1] == PR_TSC_SIGSEGV)
+			vmsc_sys_forget_clock();
 		return !is_prctl_recorded(args[0]) && !is_prctl_restricting(args);
 	case KIND_ARCH_PRCTL:
 		return !is_arch_prctl_recorded(args[0]);
@@ -356,8 +359,9 @@ static bool is_work(uint32_t nr)
  */
 static long enter_undisturbed(uint32_t nr, const uint64_t args[6], uint64_t at)
 {
-	const uint64_t all = ~UINT64_C(0) ^ UINT64_C(1) << (SIGSYS - 1);
+	const uint64_t sigsys = UINT64_C(1) << (SIGSYS - 1);
 	bool needs_room = is_work(nr) && vmsc_spare_is_wanted(at);
+	const uint64_t all = needs_room && !vmsc_door_is_narrow() ? ~UINT64_C(0) : ~sigsys;
 	struct entering entering = { nr, args, at, 0 };
 	uint64_t before = 0;
 

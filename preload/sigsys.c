@@ -24,7 +24,7 @@
 #define NEAR_STACK    1024 /* bytes above a frame of ours that are certainly the program's frames */
 #define DEFAULT	      0
 #define IGNORED	      1
-#define OWN_FLAGS     (SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER_FLAG)
+#define OWN_FLAGS     (SA_SIGINFO | SA_ONSTACK | RESTORER_FLAG)
 
 static struct vmsc_action programs = {.handler = DEFAULT};
 static uint64_t masked_by = 0; /* signals: the program set SIGSYS in their actions' masks */
@@ -47,9 +47,10 @@ static long set_action(uint64_t handler, uint64_t flags)
 static long set_own_action(void)
 {
 	bool has_handler = programs.handler != DEFAULT && programs.handler != IGNORED;
+	uint64_t restart = has_handler ? programs.flags & SA_RESTART : (uint64_t)SA_RESTART;
+	uint64_t nested = vmsc_door_is_narrow() ? SA_NODEFER : 0;
 
-	return set_action((uintptr_t)own_handler,
-			  OWN_FLAGS | (has_handler ? programs.flags & SA_RESTART : (uint64_t)SA_RESTART));
+	return set_action((uintptr_t)own_handler, OWN_FLAGS | restart | nested);
 }
 
 static void note_handler(uint64_t signal, uint64_t handler)
@@ -176,6 +177,12 @@ static void release_held(void)
 	     0);
 }
 
+/* While SIGSYS is really blocked nobody else calls. */
+static bool is_unwinders(const ucontext_t *context)
+{
+	return vmsc_self.careful && !context && !vmsc_door_is_narrow();
+}
+
 long vmsc_sigsys_mask(const uint64_t args[6], ucontext_t *context)
 {
 	uint64_t set = 0, old = 0, virtual = vmsc_self.sigsys_blocked ? SIGSYS_BIT : 0;
@@ -183,7 +190,7 @@ long vmsc_sigsys_mask(const uint64_t args[6], ucontext_t *context)
 	int how = args[0];
 	long ret;
 
-	if (!vmsc_rec.trapping || vmsc_self.vfork || args[3] != SET_SIZE)
+	if (!vmsc_rec.trapping || vmsc_self.vfork || args[3] != SET_SIZE || is_unwinders(context))
 		return sys6(SYS_rt_sigprocmask, how, args[1], args[2], args[3], 0, 0);
 	if (args[1] && !peek_set(&set, args[1]))
 		return -EFAULT;

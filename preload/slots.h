@@ -45,6 +45,7 @@ struct vmsc_thread {
 	uint32_t sigsys_blocked; /* as the program sees it, see sigsys.h */
 	uint32_t sigsys_held; /* one came while it was blocked; it is in sigsys_info */
 	uint8_t sigsys_info[128];
+	uint32_t careful; /* >0: a trap would now be the end, so none of the vdso's functions is called */
 };
 
 extern __thread struct vmsc_thread vmsc_self;

@@ -2,9 +2,11 @@
 /* spare.c - see spare.h. */
 #include "spare.h"
 
+#include <signal.h>
 #include <linux/ioctl.h>
 
 #include "arena.h"
+#include "door.h"
 #include "look.h"
 #include "recorder.h"
 #include "sys.h"
@@ -74,15 +76,41 @@ static int take_one(void)
 	return which;
 }
 
+/*
+ * A signal that came on a spare stack would have its frame at the top of the program's signal stack, which may be where we come
+ * from. So none may come; except for traps, where the door is narrow: those find this stack to be the signal stack.
+ */
+struct guarded {
+	void (*run)(void *);
+	void *data;
+	stack_t own, before;
+	bool is_changed;
+};
+
+static void run_guarded(void *arg)
+{
+	struct guarded *guarded = arg;
+
+	guarded->is_changed = vmsc_door_is_narrow() && !sys3(SYS_sigaltstack, (uintptr_t)&guarded->own,
+							     (uintptr_t)&guarded->before, 0);
+	guarded->run(guarded->data);
+}
+
 void vmsc_spare_run(void (*run)(void *), void *data)
 {
+	struct guarded guarded = { .run = run, .data = data, .is_changed = false };
 	int which = stacks ? take_one() : -1;
 
 	if (which < 0) {
 		run(data);
 		return;
 	}
-	vmsc_spare_switch(run, data, stacks + (which + 1) * SPARE_SIZE);
+	guarded.own = (stack_t){ .ss_sp = (void *)(uintptr_t)(stacks + which * SPARE_SIZE), .ss_size = SPARE_SIZE };
+	vmsc_self.careful++;
+	vmsc_spare_switch(run_guarded, &guarded, stacks + (which + 1) * SPARE_SIZE);
+	vmsc_self.careful--;
+	if (guarded.is_changed)
+		sys3(SYS_sigaltstack, (uintptr_t)&guarded.before, 0, 0);
 	__atomic_fetch_and(&in_use, ~(UINT64_C(1) << which), __ATOMIC_RELEASE);
 }
 

@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "slots.h"
+
 #include "inject.h"
 
 #define HIDDEN_FDS 32 /* descriptors kept free below the limit */
@@ -137,13 +139,22 @@ void vmsc_sys_find_clock(uint64_t vdso)
 	}
 }
 
+/*
+ * The vdso makes a system call where the processor's counter is no good, which may be so from one moment to the next. That
+ * call traps.
+ */
 uint64_t vmsc_sys_clock(int which)
 {
 	struct timespec now = { 0, 0 };
 
-	if (!vdso_clock || vdso_clock(which, &now))
+	if (vmsc_self.careful || !vdso_clock || vdso_clock(which, &now))
 		sys3(SYS_clock_gettime, which, (uintptr_t)&now, 0);
 	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void vmsc_sys_forget_clock(void)
+{
+	vdso_clock = NULL;
 }
 
 void vmsc_sys_prove_clock(const uint32_t *traps)

@@ -131,4 +131,7 @@ uint64_t vmsc_sys_clock(int which);
 /* Where the vdso has to ask the kernel itself, its calls trap, which *@traps counts: then it is not used. */
 void vmsc_sys_prove_clock(const uint32_t *traps);
 
+/* The program may read the processor's counter no more. */
+void vmsc_sys_forget_clock(void);
+
 #endif

@@ -2,7 +2,7 @@
 /*
  * trap.c - see trap.h.
  *
- * The handler runs with all signals blocked but SIGSYS. A call that matters is made here, by the gate; any
+ * The handler runs with all signals blocked. A call that matters is made here, by the gate; any
  * other is sent back to be made by the door, with the program's own mask and stack and without a frame of
  * ours, so that it may block, be interrupted and be begun again as it would without us.
  */
@@ -229,7 +229,9 @@ static void handle(int signal, siginfo_t *info, void *data)
 		give_up(&call,
 			"a thread has no thread data of libc's: its calls from outside libc are not seen");
 	} else {
+		vmsc_self.careful++;
 		dispatch(&call);
+		vmsc_self.careful--;
 	}
 }
 

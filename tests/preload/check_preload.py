@@ -418,6 +418,15 @@ def case_raw_children():
         check_reports(run, "full", nr)
 
 
+def case_sigsys_trap_all():
+    """The same where calls of libc's, and so the unwinder's in a trap, trap too."""
+    for how in "mask", "waits", "restorer", "edits", "storm", "sent_storm":
+        run = Run("victim_sigsys", how, VMASCOPE_CAPTURE="full", VMASCOPE_TEST_TRAP_ALL="1")
+        need(run.status == 0, "%s: line %d" % (how, run.status - 1))
+        told = report(run, run.files[0])
+        need(told["verdict"] == "match", "%s: %s" % (how, told["verdict"]))
+
+
 def case_mix():
     run = Run("victim_mix", "1", VMASCOPE_CAPTURE="full", VMASCOPE_FOLLOW="0")
     need(run.status == 0, "status %d" % run.status)
@@ -538,7 +547,7 @@ def case_restrict():
 
 def case_sigsys():
     for how in ("action", "mask", "waits", "jumps", "restorer", "edits", "edits_own", "contexts", "context", "context_libc",
-                "storm"):
+                "storm", "sent_storm", "slow_clock", "no_counter"):
         run = Run("victim_sigsys", how, VMASCOPE_CAPTURE="full")
         need(run.status == 0, "%s: line %d" % (how, run.status - 1))
         check_reports(run, "full")

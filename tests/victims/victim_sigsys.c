@@ -4,7 +4,9 @@
  * victim_sigsys HOW. Exit status 0: all is as without a recorder; otherwise the number of the first line that
  * was not.
  */
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -335,6 +338,73 @@ static void storm(void)
 	MUST(ran > 0);
 }
 
+static volatile int stop = 0;
+
+static void *send_often(void *arg)
+{
+	while (!stop) {
+		usleep(100);
+		pthread_kill(*(pthread_t *)arg, SIGSYS);
+	}
+	return NULL;
+}
+
+static void count_only(int signal)
+{
+	(void)signal;
+	ran++;
+}
+
+/* SIGSYS from outside, while handlers of another signal make calls on a stack of their own, and libc does. */
+static void sent_storm(void)
+{
+	static char room[32768];
+	const struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
+	stack_t stack = {.ss_sp = room, .ss_size = sizeof(room)};
+	pthread_t self = pthread_self(), sender;
+	int sent;
+
+	MUST(!sigaltstack(&stack, NULL));
+	handle(SIGSYS, count_only, SA_RESTART, 0);
+	handle(SIGALRM, count, SA_ONSTACK | SA_RESTART, 0);
+	pthread_create(&sender, NULL, send_often, &self);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (long i = 0; i < 2000; i++) {
+		MUST(!change_memory(raw6, BASE + 0x100000000l + i * 0x100000l));
+		MUST(!change_memory(by_libc, BASE + 0x200000000l + i * 0x100000l));
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	stop = 1;
+	pthread_join(sender, NULL);
+	sent = ran;
+	raise(SIGSYS);
+	MUST(ran == sent + 1);
+}
+
+/* The clock of the vdso, as it is where the processor's counter is no good: it makes a system call. */
+static void slow_clock(void)
+{
+	static const unsigned char code[] = {0xb8, SYS_clock_gettime, 0, 0, 0, 0x0f, 0x05, 0xc3};
+	void *vdso = dlopen("linux-vdso.so.1", RTLD_NOW | RTLD_NOLOAD);
+	void *clock = vdso ? dlsym(vdso, "__vdso_clock_gettime") : NULL;
+	int fd = open("/proc/self/mem", O_RDWR);
+
+	if (!clock || pwrite(fd, code, sizeof(code), (long)clock) != sizeof(code))
+		_exit(77);
+	close(fd);
+	storm();
+}
+
+/* The program can read no counter, so that the vdso's clock would be its end. */
+static void no_counter(void)
+{
+	MUST(!prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0));
+	for (long i = 0; i < 100; i++) {
+		MUST(!change_memory(raw6, BASE + i * 0x100000l));
+		MUST(!change_memory(by_libc, BASE + 0x100000000l + i * 0x100000l));
+	}
+}
+
 static void inherit(char *self)
 {
 	sigset_t some;
@@ -385,6 +455,12 @@ int main(int argc, char **argv)
 		context(4096, 1);
 	else if (!strcmp(how, "storm"))
 		storm();
+	else if (!strcmp(how, "sent_storm"))
+		sent_storm();
+	else if (!strcmp(how, "slow_clock"))
+		slow_clock();
+	else if (!strcmp(how, "no_counter"))
+		no_counter();
 	else if (!strcmp(how, "inherit"))
 		inherit(argv[0]);
 	else if (!strcmp(how, "inherited"))
