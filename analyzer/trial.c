@@ -508,6 +508,16 @@ static uint64_t hard_limit(int resource)
 	return getrlimit(resource, &limit) || limit.rlim_max == RLIM_INFINITY ? UINT64_MAX : limit.rlim_max;
 }
 
+/* In a user namespace of one's own CAP_IPC_LOCK counts for nothing. */
+static bool is_in_first_user_namespace(void)
+{
+	static const char first[] = "user:[4026531837]"; /* PROC_USER_INIT_INO */
+	char name[sizeof(first)];
+	ssize_t length = readlink("/proc/self/ns/user", name, sizeof(name));
+
+	return length < 0 || (length == sizeof(first) - 1 && !memcmp(name, first, sizeof(first) - 1));
+}
+
 static bool may_lock(void)
 {
 	uint64_t caps = 0;
@@ -519,7 +529,7 @@ static bool may_lock(void)
 			break;
 	if (in)
 		fclose(in);
-	return caps >> 14 & 1; /* CAP_IPC_LOCK */
+	return caps >> 14 & 1 /* CAP_IPC_LOCK */ && is_in_first_user_namespace();
 }
 
 void vmsc_trial_limits(struct vmsc_limits *limits)

@@ -192,12 +192,22 @@ void vmsc_attach_tell_process(void)
 	vmsc_problem_tell();
 }
 
+/* Outside it, what capget() says of a namespace of one's own counts for nothing in mm. */
+static bool is_in_first_user_namespace(void)
+{
+	static const char first[] = "user:[4026531837]"; /* PROC_USER_INIT_INO */
+	char name[sizeof(first)];
+	long length = sys6(SYS_readlinkat, AT_FDCWD, (uintptr_t) "/proc/self/ns/user", (uintptr_t)name, sizeof(name), 0, 0);
+
+	return length < 0 || (length == sizeof(first) - 1 && !memcmp(name, first, sizeof(first) - 1));
+}
+
 static bool has_capability(unsigned int capability)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct data[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
 
-	if (sys3(SYS_capget, (uintptr_t)&header, (uintptr_t)data, 0))
+	if (sys3(SYS_capget, (uintptr_t)&header, (uintptr_t)data, 0) || !is_in_first_user_namespace())
 		return false;
 	return data[capability / 32].effective >> (capability % 32) & 1;
 }
@@ -220,6 +230,8 @@ static uint64_t min_addr(void)
 	return value;
 }
 
+static bool may_lock = false; /* as told */
+
 void vmsc_attach_tell_limits(void)
 {
 	struct vmsc_limits_record limits = {
@@ -230,7 +242,14 @@ void vmsc_attach_tell_limits(void)
 		.mmap_min_addr = min_addr(), .stack_guard_gap = STACK_GUARD_GAP,
 	};
 
+	may_lock = limits.ipc_lock;
 	vmsc_writer_put(VMSC_RECORD_LIMITS, 0, &limits, sizeof(limits), NULL, 0);
+}
+
+void vmsc_attach_retell_rights(void)
+{
+	if (has_capability(CAP_IPC_LOCK) != may_lock)
+		vmsc_attach_tell_limits();
 }
 
 /* The first mapping of a process ends at mmap_base; nothing but the stack's neighbourhood lies above. */

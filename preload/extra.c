@@ -134,9 +134,33 @@ static void find_advised(struct vmsc_captured *call)
 	call->extra.size = size;
 }
 
+/* Locks memory, or may once some is locked. What of it the kernel allows hangs on the thread's rights at this moment. */
+static bool may_lock(const struct vmsc_captured *call)
+{
+	static bool has_locked = false;
+
+	switch (call->nr) {
+	case SYS_mlock:
+	case SYS_mlock2:
+	case SYS_mlockall:
+		has_locked = true;
+		return true;
+	case SYS_mmap:
+		has_locked |= call->args[3] & MAP_LOCKED;
+		return has_locked;
+	case SYS_brk:
+	case SYS_mremap:
+		return has_locked;
+	}
+	return false;
+}
+
 void vmsc_extra_before(struct vmsc_captured *call)
 {
 	struct shmid_ds segment = { 0 };
+
+	if (may_lock(call))
+		vmsc_attach_retell_rights();
 
 	switch (call->nr) {
 	case SYS_mmap:

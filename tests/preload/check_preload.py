@@ -275,6 +275,16 @@ def case_race():
     check_reports(run, "full")
 
 
+def case_rights():
+    """Rights to lock memory that go while it runs, and those of a user namespace, which count for nothing."""
+    for how in "capset", "setuid", "thread", "namespace":
+        run = Run("victim_rights", how)
+        need(run.status == 0, "%s: status %d" % (how, run.status))
+        check_reports(run, "full")
+        limits = [limit.ipc_lock for limit in run.only().of("LIMITS")]
+        need(limits[0] == 1 and 0 in limits, "%s: %s" % (how, limits))
+
+
 def case_fds():
     run = Run("victim_fds")
     check_counts(run, run.only())
