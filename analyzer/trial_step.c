@@ -50,6 +50,11 @@ static int uffd_of(struct vmsc_trial_process *process, const struct vmsc_step *s
 	if (process->uffds[id] >= 0)
 		return process->uffds[id];
 	fd = vmsc_puppet_call(&process->puppet, step->thread, SYS_userfaultfd, args);
+	if (fd ==
+	    -EPERM) { /* without CAP_SYS_PTRACE: for faults of the process's own only, which are all here */
+		args[0] |= 1; /* UFFD_USER_MODE_ONLY */
+		fd = vmsc_puppet_call(&process->puppet, step->thread, SYS_userfaultfd, args);
+	}
 	if (fd < 0 || !vmsc_puppet_put(&process->puppet, 0, &api, sizeof(api)))
 		return -1;
 	args[0] = (uint64_t)fd;
