@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "callform.h"
 #include "conform.h"
@@ -267,12 +269,24 @@ static bool has_huge_pages(void)
 	return huge_pages("free") >= huge_pages("resv") + 8;
 }
 
+/* It is off until Linux 6.5 where nobody turned it on by secretmem.enable=1. */
+static bool has_secret_memory(void)
+{
+	int fd = (int)syscall(447 /* memfd_secret */, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static bool has_needs(const json_t *line, vmsc_rules_t rules)
 {
 	const char *needs = json_string_value(json_object_get(line, "needs"));
 
 	if (needs && !strcmp(needs, "huge-pages"))
 		return has_huge_pages();
+	if (needs && !strcmp(needs, "secret-memory"))
+		return has_secret_memory();
 	return !needs || (!strcmp(needs, "anon-vma-name") && vmsc_has_rule(rules, VMSC_RULE_ANON_VMA_NAME));
 }
 

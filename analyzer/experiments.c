@@ -22,6 +22,7 @@
 
 /* Numbers of the kernel's that older headers lack. */
 #define NR_MAP_SHADOW_STACK   453
+#define NR_MEMFD_SECRET	      447
 #define NR_MSEAL	      462
 #define OP_SET_VMA	      0x53564d41
 #define OP_SET_MDWE	      65
@@ -478,15 +479,53 @@ static enum vmsc_finding close_hook_removal(struct vmsc_evidence *evidence)
 	return close_hook(evidence, vmas_of_segment(1, RW), "above");
 }
 
+/* VMAs of two pages of secret memory, mapped one after the other; 0: there is none. Its mmap hook sets
+ * VM_LOCKED and VM_DONTDUMP. */
+static size_t vmas_of_secret(void)
+{
+	int fd = (int)syscall(NR_MEMFD_SECRET, 0);
+
+	if (fd < 0 || ftruncate(fd, 2 * (off_t)PAGE) || !scratch_map_fd(0, 1, PROT_READ, MAP_SHARED, fd) ||
+	    mmap(scratch_page(1), PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)PAGE) == MAP_FAILED)
+		return 0;
+	return scratch_vmas(0, 2);
+}
+
+/* Two VMAs: no merge was tried with the hook's flags. One: it was, later by older kernels, at once by newer
+ * ones. */
+static enum vmsc_finding secretmem_prepare(struct vmsc_evidence *evidence)
+{
+	size_t vmas = vmas_of_secret();
+	bool is_new = vmas == 1 && ksm_early_flag(evidence) == VMSC_FOUND_YES;
+
+	if (!vmas)
+		return impossible(evidence, "mapping secret memory");
+	return say(evidence, yes_if(is_new),
+		   "two pages of secret memory, mapped one after the other: %zu VMAs", vmas);
+}
+
+static enum vmsc_finding retry_of_secret(struct vmsc_evidence *evidence)
+{
+	size_t vmas = vmas_of_secret();
+
+	if (!vmas || (vmas == 1 && ksm_early_flag(evidence) == VMSC_FOUND_YES))
+		return say(evidence, VMSC_FOUND_NOTHING,
+			   "seals are heeded before the merge, secret memory %s",
+			   vmas ? "is prepared" : "can't be had");
+	return say(evidence, yes_if(vmas == 1),
+		   "two pages of secret memory, mapped one after the other: %zu VMAs", vmas);
+}
+
 /* The mmap hook of a sealed memfd takes VM_MAYWRITE away: is it then tried to merge once more? */
 static enum vmsc_finding mmap_retry_merge(struct vmsc_evidence *evidence)
 {
 	int fd = memfd_create("vmascope", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	size_t vmas;
 
-	if (memfd_seal_read_only(evidence) != VMSC_FOUND_NO)
-		return say(evidence, VMSC_FOUND_NOTHING,
-			   "seals are heeded before the merge, nothing else shows it");
+	if (memfd_seal_read_only(evidence) != VMSC_FOUND_NO) {
+		munmap(scratch_page(0), PAGE);
+		return retry_of_secret(evidence);
+	}
 	if (fd < 0 || ftruncate(fd, 2 * (off_t)PAGE) || fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE))
 		return impossible(evidence, "sealing a memfd");
 	munmap(scratch_page(0), PAGE);
@@ -744,6 +783,7 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_PT_RECLAIM] = pt_reclaim,
 	[VMSC_RULE_PROCESS_MADVISE_SELF] = process_madvise_self,
 	[VMSC_RULE_HUGETLB_HINT_UP] = hugetlb_hint_up,
+	[VMSC_RULE_SECRETMEM_PREPARE] = secretmem_prepare,
 	[VMSC_RULE_MREMAP_MULTI] = mremap_multi,
 	[VMSC_RULE_DONTUNMAP_CLEARS_ACCOUNT] = dontunmap_clears_account,
 	[VMSC_RULE_HEAP_LABEL_STRICT] = heap_label_strict,

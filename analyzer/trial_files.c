@@ -7,18 +7,20 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "puppet.h"
 
-#define MAGIC_EXT4  0xef53
-#define MAGIC_XFS   0x58465342
-#define MAGIC_BTRFS 0x9123683e
-#define MAGIC_TMPFS 0x01021994
-#define FLAG_NOEXEC 8		       /* ST_NOEXEC of statfs.f_flags */
-#define FILE_BYTES  (INT64_C(1) << 30) /* sparse */
+#define MAGIC_EXT4	0xef53
+#define MAGIC_XFS	0x58465342
+#define MAGIC_BTRFS	0x9123683e
+#define MAGIC_TMPFS	0x01021994
+#define NR_MEMFD_SECRET 447
+#define FLAG_NOEXEC	8		   /* ST_NOEXEC of statfs.f_flags */
+#define FILE_BYTES	(INT64_C(1) << 30) /* sparse */
 
 enum { RD = VMSC_FILE_READ, RDWR = VMSC_FILE_READ | VMSC_FILE_WRITE };
 
@@ -62,7 +64,8 @@ static int reopen(int fd, int flags)
 static int open_memory(const struct vmsc_file *file)
 {
 	unsigned int flags = file->kind == VMSC_FILE_HUGETLB ? MFD_HUGETLB : MFD_ALLOW_SEALING;
-	int fd = memfd_create("vmascope-trial", flags);
+	int fd = file->mode & VMSC_FILE_SECRET ? (int)syscall(NR_MEMFD_SECRET, 0)
+					       : memfd_create("vmascope-trial", flags);
 
 	if (fd < 0 || ftruncate(fd, FILE_BYTES))
 		return -1;
@@ -117,7 +120,9 @@ static bool find_facts(struct vmsc_file *file, int fd)
 	file->dev_minor = minor(about.st_dev);
 	if (fs.f_flags & FLAG_NOEXEC && file->kind != VMSC_FILE_DEV_ZERO)
 		file->mode |= VMSC_FILE_NOEXEC;
-	if (file->kind == VMSC_FILE_OTHER)
+	if (file->mode & VMSC_FILE_SECRET)
+		file->mode |= VMSC_FILE_NOEXEC; /* which its mount does not show */
+	else if (file->kind == VMSC_FILE_OTHER)
 		file->kind = VMSC_FILE_SHMEM;
 	if (file->kind == VMSC_FILE_PLAIN || file->kind == VMSC_FILE_THP_ALIGNED) {
 		uint32_t magic = (uint32_t)fs.f_type;

@@ -22,6 +22,7 @@
 #define MAGIC_TMPFS 0x01021994
 #define MAGIC_HUGETLBFS 0x958458f6
 #define MAGIC_ANON_INODE 0x09041934
+#define MAGIC_SECRETMEM 0x5345434d
 #define STATFS_NOEXEC 8 /* ST_NOEXEC of statfs.f_flags */
 #define SEAL_WRITE 0x0008
 #define SEAL_FUTURE_WRITE 0x0010
@@ -120,6 +121,9 @@ static void find_kind(struct vmsc_file *file, const struct stat *stat, const str
 		file->kind = VMSC_FILE_THP_ALIGNED;
 	} else if (fs->f_type == MAGIC_TMPFS) {
 		file->kind = VMSC_FILE_SHMEM;
+	} else if (fs->f_type == MAGIC_SECRETMEM) { /* a mount of its own, noexec, which it does not show */
+		file->kind = VMSC_FILE_OTHER;
+		file->mode |= VMSC_FILE_SECRET | VMSC_FILE_NOEXEC;
 	} else if ((uint32_t)fs->f_type == MAGIC_HUGETLBFS) {
 		file->kind = VMSC_FILE_HUGETLB;
 		file->mode |= VMSC_FILE_CLOSE_HOOK;

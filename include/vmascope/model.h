@@ -82,6 +82,7 @@ enum {
 	VMSC_FILE_SEAL_WRITE = 16, /* F_SEAL_WRITE or F_SEAL_FUTURE_WRITE */
 	VMSC_FILE_UNSURE = 32, /* may be the same open file description as another id of the same inode */
 	VMSC_FILE_CLOSE_HOOK = 64, /* vm_ops->close is set: SysV shm, hugetlb, perf, … */
+	VMSC_FILE_SECRET = 128, /* of memfd_secret(): VMSC_FILE_OTHER whose mmap hook is known */
 };
 
 struct vmsc_file {

@@ -72,7 +72,7 @@ static bool is_write_sealed(const struct vmsc_mapping *mapping)
 }
 
 /* What the file's mmap hook says where all checks passed: 0 or an errno. */
-static int refusal_of_hook(const struct vmsc_mapping *mapping)
+static int refusal_of_hook(const struct vmsc_mm *mm, const struct vmsc_mapping *mapping)
 {
 	uint64_t huge = mapping->file.huge_page_size ? mapping->file.huge_page_size : VMSC_PMD_SIZE;
 
@@ -80,6 +80,11 @@ static int refusal_of_hook(const struct vmsc_mapping *mapping)
 		return -EPERM;
 	if (mapping->file.kind == VMSC_FILE_HUGETLB && (mapping->pgoff & ((huge - 1) >> VMSC_PAGE_SHIFT)))
 		return -EINVAL;
+	if (mapping->file.mode & VMSC_FILE_SECRET) {
+		if (!(mapping->vm_flags & VMSC_VM(MAYSHARE)))
+			return -EINVAL;
+		return vmsc_mm_may_lock(mm, VMSC_VM(LOCKED), mapping->len) ? 0 : -EAGAIN;
+	}
 	return mapping->lacks_pages ? -ENOMEM : 0;
 }
 
@@ -120,7 +125,8 @@ static bool is_beyond_files(const struct vmsc_mapping *mapping)
 {
 	uint64_t most = INT64_MAX;
 
-	if (mapping->file.kind == VMSC_FILE_DEV_ZERO || mapping->file.kind == VMSC_FILE_OTHER ||
+	if (mapping->file.kind == VMSC_FILE_DEV_ZERO ||
+	    (mapping->file.kind == VMSC_FILE_OTHER && !(mapping->file.mode & VMSC_FILE_SECRET)) ||
 	    (mapping->file.mode & (VMSC_FILE_NO_MMAP | FILE_ANONYMOUS)))
 		most = UINT64_MAX;
 	return mapping->len > most || mapping->pgoff > (most - mapping->len) >> VMSC_PAGE_SHIFT;
@@ -208,6 +214,12 @@ static void fill_merge(struct vmsc_merge *merge, const struct vmsc_mm *mm, const
 	merge->next = vmsc_tree_find(mm, mapping->addr + mapping->len);
 }
 
+/* mmap_prepare: the hook is asked before the merge. The old mappings are gone by then all the same. */
+static bool is_prepared(const struct vmsc_mm *mm, const struct vmsc_file *file)
+{
+	return (file->mode & VMSC_FILE_SECRET) && has_rule(mm, VMSC_RULE_SECRETMEM_PREPARE);
+}
+
 /* What the mmap hook of the file's driver adds to vm_flags. */
 static uint64_t driver_flags(const struct vmsc_mm *mm, const struct vmsc_mapping *mapping)
 {
@@ -216,6 +228,8 @@ static uint64_t driver_flags(const struct vmsc_mm *mm, const struct vmsc_mapping
 
 	if (file->kind == VMSC_FILE_HUGETLB)
 		vm_flags |= VMSC_VM(HUGETLB) | VMSC_VM(DONTEXPAND);
+	else if (file->mode & VMSC_FILE_SECRET)
+		vm_flags |= VMSC_VM(LOCKED) | VMSC_VM(DONTDUMP);
 	else if (file->kind == VMSC_FILE_OTHER)
 		vm_flags |= file->learned_flags;
 	if ((file->mode & VMSC_FILE_SEAL_WRITE) && (vm_flags & VMSC_VM(SHARED)) &&
@@ -253,6 +267,8 @@ static struct vmsc_node *map_range(struct vmsc_mm *mm, struct vmsc_mapping *mapp
 	struct vmsc_node *node;
 	uint64_t vm_flags;
 
+	if (is_prepared(mm, &mapping->file))
+		mapping->vm_flags = driver_flags(mm, mapping);
 	if (is_ksm_early(mm, &mapping->file))
 		mapping->vm_flags |= vmsc_ksm_flag(mm, mapping->vm_flags);
 	fill_merge(&merge, mm, mapping);
@@ -301,7 +317,7 @@ static int64_t mmap_region(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 	    !vmsc_mm_may_expand(mm, mapping->vm_flags,
 				(int64_t)(mapping->len >> VMSC_PAGE_SHIFT) - (int64_t)gather.pages))
 		return -ENOMEM;
-	err = mm->force ? 0 : refusal_of_hook(mapping);
+	err = mm->force ? 0 : refusal_of_hook(mm, mapping);
 	if (mm->dry)
 		return err ? err : (int64_t)mapping->addr;
 	vmsc_unmap_clear_ptes(mm, &gather); /* before anything is merged or made */

@@ -169,7 +169,7 @@ boot()
 	mkdir -p "$out/$release"
 	timeout "$limit" qemu-system-x86_64 -M q35 -cpu max,-pku,-la57 -m "${MEMORY:-1536}" -smp 1 -display none -monitor none \
 		-no-reboot -nic none -serial "file:$out/$release/console" -serial "file:$work/$release.tar.gz" \
-		-kernel "$kernel" -initrd "$work/initrd" -append "console=ttyS0 quiet panic=-1" </dev/null || true
+		-kernel "$kernel" -initrd "$work/initrd" -append "console=ttyS0 quiet panic=-1 secretmem.enable=1" </dev/null || true
 	tar -C "$out/$release" -xzf "$work/$release.tar.gz" 2>/dev/null
 }
 

@@ -481,6 +481,14 @@ def case_advised():
         need(told["mispredicted"] == told["undetermined"] == 0, "%s" % told)
 
 
+def case_secret():
+    """Memory of memfd_secret(), whose mmap hook is known."""
+    for check in "exit", "call":
+        run = Run("victim_secret", VMASCOPE_CAPTURE="full", VMASCOPE_CHECK=check)
+        need(run.status == 0, "status %d" % run.status)
+        check_reports(run, "full", 2)
+
+
 def case_old_kernel():
     """Without Syscall User Dispatch: libc mode, and it is said."""
     run = Run("victim_oldkernel", LIBRARY, os.path.join(VICTIMS, "victim_raw"), "plain", VMASCOPE_CAPTURE="full",
