@@ -480,7 +480,7 @@ static enum vmsc_finding close_hook_removal(struct vmsc_evidence *evidence)
 }
 
 /* VMAs of two pages of secret memory, mapped one after the other; 0: there is none. Its mmap hook sets
- * VM_LOCKED and VM_DONTDUMP. */
+ * VM_DONTDUMP, if not VM_LOCKED too. */
 static size_t vmas_of_secret(void)
 {
 	int fd = (int)syscall(NR_MEMFD_SECRET, 0);
@@ -502,6 +502,16 @@ static enum vmsc_finding secretmem_prepare(struct vmsc_evidence *evidence)
 		return impossible(evidence, "mapping secret memory");
 	return say(evidence, yes_if(is_new),
 		   "two pages of secret memory, mapped one after the other: %zu VMAs", vmas);
+}
+
+static enum vmsc_finding secretmem_locked(struct vmsc_evidence *evidence)
+{
+	bool locked;
+
+	if (!vmas_of_secret())
+		return impossible(evidence, "mapping secret memory");
+	locked = scratch_flags(0) & VMSC_VM(LOCKED);
+	return say(evidence, yes_if(locked), "secret memory %s lo", locked ? "shows" : "doesn't show");
 }
 
 static enum vmsc_finding retry_of_secret(struct vmsc_evidence *evidence)
@@ -784,6 +794,7 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_PROCESS_MADVISE_SELF] = process_madvise_self,
 	[VMSC_RULE_HUGETLB_HINT_UP] = hugetlb_hint_up,
 	[VMSC_RULE_SECRETMEM_PREPARE] = secretmem_prepare,
+	[VMSC_RULE_SECRETMEM_LOCKED] = secretmem_locked,
 	[VMSC_RULE_MREMAP_MULTI] = mremap_multi,
 	[VMSC_RULE_DONTUNMAP_CLEARS_ACCOUNT] = dontunmap_clears_account,
 	[VMSC_RULE_HEAP_LABEL_STRICT] = heap_label_strict,

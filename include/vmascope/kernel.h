@@ -137,6 +137,8 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	X(THP_TOPDOWN_SUB0, "thp-topdown-sub0", 6, 8, 0, 0)                                                            \
 	/* what memfd_secret() adds to vm_flags is there before the merge (mmap_prepare) */                             \
 	X(SECRETMEM_PREPARE, "secretmem-prepare", 6, 17, 0, 0)                                                         \
+	/* what memfd_secret() made is VM_LOCKED when it is mapped */                                                   \
+	X(SECRETMEM_LOCKED, "secretmem-locked", 6, 17, 0, 0)                                                           \
 	/* a hint for huge pages is rounded up to one; before, on x86: down */                                         \
 	X(HUGETLB_HINT_UP, "hugetlb-hint-up", 6, 13, 0, 0)                                                             \
 	X(MREMAP_MULTI, "mremap-multi", 6, 17, 0, 0)                                                                   \

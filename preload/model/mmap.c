@@ -229,7 +229,8 @@ static uint64_t driver_flags(const struct vmsc_mm *mm, const struct vmsc_mapping
 	if (file->kind == VMSC_FILE_HUGETLB)
 		vm_flags |= VMSC_VM(HUGETLB) | VMSC_VM(DONTEXPAND);
 	else if (file->mode & VMSC_FILE_SECRET)
-		vm_flags |= VMSC_VM(LOCKED) | VMSC_VM(DONTDUMP);
+		vm_flags |=
+			VMSC_VM(DONTDUMP) | (has_rule(mm, VMSC_RULE_SECRETMEM_LOCKED) ? VMSC_VM(LOCKED) : 0);
 	else if (file->kind == VMSC_FILE_OTHER)
 		vm_flags |= file->learned_flags;
 	if ((file->mode & VMSC_FILE_SEAL_WRITE) && (vm_flags & VMSC_VM(SHARED)) &&
