@@ -9,6 +9,7 @@
 #include "patch.h"
 
 #include <dlfcn.h>
+#include <emmintrin.h>
 #include <errno.h>
 #include <link.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct site {
 static struct site sites[NR_SITES] = { { .nr = 0 } };
 static uint32_t nr_sites = 0, nr_slots = 0, nr_clone_slots = 0, nr_wait_slots = 0, nr_patched = 0, nr_missed = 0;
 static bool rewrote_protection = false;
+static int memory = -1; /* /proc/self/mem, while sites are patched */
 
 static void note(const unsigned char *at, uint16_t nr, bool patched, const char *module)
 {
@@ -63,12 +65,17 @@ static bool write_by_mprotect(uint64_t at, const void *bytes, size_t size)
 	return true;
 }
 
+static int open_memory(void)
+{
+	return sys_open("/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
+}
+
 bool vmsc_patch_write(uint64_t at, const void *bytes, size_t size)
 {
-	int fd = sys_open("/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
+	int fd = memory >= 0 ? memory : open_memory();
 	bool is_written = fd >= 0 && sys_pwrite(fd, bytes, size, at) == (long)size;
 
-	if (fd >= 0)
+	if (fd >= 0 && fd != memory)
 		sys_close(fd);
 	if (!is_written && !write_by_mprotect(at, bytes, size))
 		return false;
@@ -201,9 +208,27 @@ static void patch_site(const unsigned char *at, const unsigned char *begin, cons
 		note(site, nr, patch(site, at, nr), module);
 }
 
+/* Which of the 16 bytes at @at begin "0f 05", the syscall instruction, perhaps? 17 are read. */
+static unsigned int syscalls_at(const unsigned char *at)
+{
+	__m128i first = _mm_loadu_si128((const __m128i *)(const void *)at);
+	__m128i second = _mm_loadu_si128((const __m128i *)(const void *)(at + 1));
+	__m128i both = _mm_and_si128(_mm_cmpeq_epi8(first, _mm_set1_epi8(0x0f)),
+				     _mm_cmpeq_epi8(second, _mm_set1_epi8(0x05)));
+
+	return (unsigned int)_mm_movemask_epi8(both);
+}
+
+/* Megabytes, in every process that starts. */
 static void patch_text(const unsigned char *begin, size_t size, const char *module)
 {
-	for (const unsigned char *at = begin + JUMP_SIZE; at + 1 < begin + size; at++) {
+	const unsigned char *at = begin + JUMP_SIZE, *end = begin + size;
+
+	for (; at + 17 <= end; at += 16) {
+		for (unsigned int found = syscalls_at(at); found; found &= found - 1)
+			patch_site(at + __builtin_ctz(found), begin, module);
+	}
+	for (; at + 1 < end; at++) {
 		if (at[0] == 0x0f && at[1] == 0x05)
 			patch_site(at, begin, module);
 	}
@@ -250,9 +275,13 @@ static void patch_exit(void)
 
 bool vmsc_patch_all(void)
 {
+	memory = open_memory();
 	dl_iterate_phdr(patch_module, NULL);
 	if (nr_patched)
 		patch_exit();
+	if (memory >= 0)
+		sys_close(memory);
+	memory = -1;
 	return nr_patched;
 }
 
