@@ -56,6 +56,14 @@ static void on_checkpoint(void *ctx, const struct vmsc_checkpoint *checkpoint)
 	APPEND(analysis->checkpoints, analysis->nr_checkpoints, *checkpoint);
 }
 
+static void set_hull(struct vmsc_call_ref *ref, uint64_t start, uint64_t end)
+{
+	const uint64_t most = (UINT64_C(1) << 48) - 1; /* there is nothing above */
+
+	ref->start = start < most ? start : most;
+	ref->end = end < most ? end : most;
+}
+
 /*
  * A call that wrongly failed changed nothing; what it named stands for what it would have changed. One that
  * wrongly succeeded did so because the model was wrong before: look for the culprit further back.
@@ -67,13 +75,9 @@ static void note_hull(struct vmsc_call_ref *ref, const struct vmsc_call *call,
 
 	if (outcome->wrong && !failed && outcome->predicted < 0)
 		return;
-	ref->start = outcome->start;
-	ref->end = outcome->end;
-	if (outcome->wrong && outcome->start >= outcome->end &&
-	    call->args[0] < call->args[0] + call->args[1]) {
-		ref->start = call->args[0];
-		ref->end = call->args[0] + call->args[1];
-	}
+	set_hull(ref, outcome->start, outcome->end);
+	if (outcome->wrong && outcome->start >= outcome->end && call->args[0] < call->args[0] + call->args[1])
+		set_hull(ref, call->args[0], call->args[0] + call->args[1]);
 }
 
 static void on_call(void *ctx, const struct vmsc_call *call, const struct vmsc_call_record *record,
@@ -107,8 +111,12 @@ static void note_string(struct vmsc_analysis *analysis, const struct vmsc_string
 
 static void note_call(struct vmsc_analysis *analysis, const struct vmsc_call_record *record)
 {
-	struct vmsc_call_ref ref = {.record = record, .extra = analysis->extra};
+	struct vmsc_call_ref ref = {.record = record};
+	uint64_t before =
+		analysis->extra ? (uint64_t)((const char *)record - (const char *)analysis->extra) / 8 : 0;
 
+	ref.extra_high = before >> 16 & 0xffff;
+	ref.extra_low = before & 0xffff;
 	APPEND(analysis->calls, analysis->nr_calls, ref);
 	analysis->extra = NULL;
 }

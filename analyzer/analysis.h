@@ -14,10 +14,11 @@
 enum vmsc_verdict { VMSC_VERDICT_MATCH, VMSC_VERDICT_DIFFER, VMSC_VERDICT_INCOMPLETE };
 
 /* Where a call stands in the trace. */
+/* There is one for each call, so it is small: an address has 48 bits. */
 struct vmsc_call_ref {
 	const struct vmsc_call_record *record;
-	const struct vmsc_extra_record *extra;
-	uint64_t start, end; /* hull of what it changed, or would have */
+	uint64_t start : 48, extra_high : 16; /* [start, end): hull of what it changed, or would have */
+	uint64_t end : 48, extra_low : 16;    /* how far its extra lies before it, in eight bytes; 0: none */
 };
 
 struct vmsc_kept_difference {

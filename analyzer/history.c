@@ -101,6 +101,8 @@ static uint32_t site_of_frames(struct vmsc_history *history, unsigned int nr, ui
 					    VMSC_SITE_FRAMES);
 	known = know_frames(history, &site);
 	if (known->site == VMSC_SITE_NONE) {
+		if (history->nr_sites == VMSC_SITES_MAX)
+			vmsc_out_of_memory();
 		known->site = (uint32_t)history->nr_sites;
 		APPEND(history->sites, history->nr_sites, site);
 	}
@@ -123,17 +125,29 @@ uint32_t vmsc_history_site(const struct vmsc_history *history, uint64_t seq)
 
 /* --- who holds the VMAs --- */
 
+static int at_most(int vmas)
+{
+	return vmas > VMSC_CHANGE_MAX ? VMSC_CHANGE_MAX : vmas < -VMSC_CHANGE_MAX ? -VMSC_CHANGE_MAX : vmas;
+}
+
 static void hold(struct vmsc_history *history, uint32_t site, int vmas)
 {
-	struct vmsc_site_change change = {(uint32_t)history->nr_calls, site, vmas};
 	struct vmsc_site_change *last =
 		history->nr_changes ? &history->changes[history->nr_changes - 1] : NULL;
 
 	history->sites[site].vmas += vmas;
-	if (last && last->call == change.call && last->site == site)
+	if (last && last->call == (uint32_t)history->nr_calls && last->site == site &&
+	    at_most(last->vmas + vmas) == last->vmas + vmas) {
 		last->vmas += vmas;
-	else
+		return;
+	}
+	for (int part; vmas; vmas -= part) {
+		struct vmsc_site_change change = {.call = (uint32_t)history->nr_calls, .site = site};
+
+		part = at_most(vmas);
+		change.vmas = part;
 		APPEND(history->changes, history->nr_changes, change);
+	}
 }
 
 static uint32_t holder(const struct vmsc_history *history, const struct vmsc_border *border)

@@ -28,12 +28,16 @@ struct vmsc_site {
 
 enum { VMSC_SITE_BEFORE, VMSC_SITE_RECORDER, VMSC_SITE_NONE = UINT32_MAX };
 
-/* A change of how many VMAs a site holds. */
+/* A change of how many VMAs a site holds; a great one is several. Nearly every call makes one, so it is
+ * small. */
 struct vmsc_site_change {
 	uint32_t call; /* 0: before the first */
-	uint32_t site;
-	int32_t vmas;
+	uint32_t site : 24;
+	int32_t vmas : 8;
 };
+
+#define VMSC_SITES_MAX	(1u << 24)
+#define VMSC_CHANGE_MAX 127
 
 /* Failures of one site with one errno and one cause. */
 struct vmsc_failures {

@@ -253,7 +253,7 @@ static void write_hint(const struct vmsc_report *report, const struct vmsc_failu
 		return;
 	path = vmsc_printable(report->path, strlen(report->path));
 	fprintf(out, "       its VMA's history: vmascope why %s 0x%" PRIx64 " --at=%" PRIu64 "\n", path,
-		ref->start, failure->call - 1);
+		(uint64_t)ref->start, failure->call - 1);
 	free(path);
 }
 

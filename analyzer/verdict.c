@@ -53,7 +53,8 @@ static bool has_blind_beginning(const struct vmsc_analysis *analysis)
 	for (i = 0; i < analysis->nr_checkpoints; i++) {
 		enum vmsc_when when = analysis->checkpoints[i].when;
 
-		if ((when == VMSC_WHEN_ATTACH || when == VMSC_WHEN_RESUME) && !analysis->checkpoints[i].complete)
+		if ((when == VMSC_WHEN_ATTACH || when == VMSC_WHEN_RESUME) &&
+		    !analysis->checkpoints[i].complete)
 			return true;
 	}
 	return false;
@@ -115,6 +116,13 @@ const struct vmsc_call_ref *vmsc_analysis_call(const struct vmsc_analysis *analy
 	return seq && seq <= analysis->nr_calls ? &analysis->calls[seq - 1] : NULL;
 }
 
+static const struct vmsc_extra_record *extra_of(const struct vmsc_call_ref *ref)
+{
+	uint64_t before = (uint64_t)ref->extra_high << 16 | ref->extra_low;
+
+	return before ? (const void *)((const char *)ref->record - before * 8) : NULL;
+}
+
 char *vmsc_analysis_call_text(const struct vmsc_analysis *analysis, uint64_t seq)
 {
 	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, seq);
@@ -122,7 +130,7 @@ char *vmsc_analysis_call_text(const struct vmsc_analysis *analysis, uint64_t seq
 
 	if (!ref)
 		return NULL;
-	vmsc_written_call_of(&call, ref->record, ref->extra);
+	vmsc_written_call_of(&call, ref->record, extra_of(ref));
 	return vmsc_call_to_text(&call);
 }
 
@@ -148,8 +156,8 @@ struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
 
 const char *vmsc_hidden_name(enum vmsc_hidden hidden)
 {
-	static const char *const names[] = {"nothing", "anon_vma", "file",   "policy",
-					    "driver",  "memory",   "address", "order", "beginning"};
+	static const char *const names[] = {"nothing", "anon_vma", "file",  "policy",	"driver",
+					    "memory",  "address",  "order", "beginning"};
 
 	return (unsigned int)hidden < sizeof(names) / sizeof(names[0]) ? names[hidden] : "unknown";
 }
