@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What vmascope costs, as ratios measured in one run: native beside traced, interleaved, medians.
 
-    run.py BUILD [--rounds=N] [--quick] [SECTION…]      sections: calls programs start peers model scale replay bytes
+    run.py BUILD [--rounds=N] [--quick] [SECTION…]
+
+Sections: calls programs start peers model scale replay large memory bytes.
 
 BUILD is a build folder of the preset release. Prints Markdown, the text of docs/performance.md's tables.
 """
-import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ BUILD = os.path.abspath(sys.argv[1])
 VMASCOPE = os.path.join(BUILD, "bin/vmascope")
 CALLS = os.path.join(BUILD, "tests/bench/calls")
 STEP = os.path.join(BUILD, "tests/bench/step")
+MADE = os.path.join(BUILD, "tests/bench/made")
 WORDS = [word for word in sys.argv[2:] if not word.startswith("--")]
 QUICK = "--quick" in sys.argv
 ROUNDS = next((int(word[9:]) for word in sys.argv if word.startswith("--rounds=")), 1 if QUICK else 5)
@@ -217,18 +219,79 @@ def keep_trace(count, *options):
 
 def section_replay():
     head("Afterwards: `check` of a trace", "calls", "VMAs", "calls a second", "`report`, s")
-    for pairs, vmas in ((500000 // SCALE, 100), (500000 // SCALE, 1000), (500000 // SCALE, 60000)):
-        trace = keep_trace(pairs, "--vmas=%d" % vmas)
+    for pairs, vmas in ((500000 // SCALE, 100), (500000 // SCALE, 1000), (500000 // SCALE, 60000), (2000000 // SCALE, 1000000)):
+        trace = make_trace(pairs, vmas) if vmas > 60000 else keep_trace(pairs, "--vmas=%d" % vmas)
         times, reports = [], []
         for _ in range(ROUNDS):
             for command, into in (("check", times), ("report", reports)):
                 begin = time.monotonic()
-                subprocess.run([VMASCOPE, command, trace], stdout=subprocess.DEVNULL, check=True)
+                subprocess.run([VMASCOPE, command, trace], stdout=subprocess.DEVNULL, check=False)
                 into.append(time.monotonic() - begin)
-        done = subprocess.run([VMASCOPE, "check", "--json", trace], capture_output=True, check=True)
-        calls = json.loads(done.stdout)["capture"]["calls"]
+        done = subprocess.run([VMASCOPE, "check", trace], capture_output=True, check=False)
+        calls = int(re.search(rb"([0-9]+) calls", done.stdout)[1])
         row(calls, vmas, "%.2f million" % (calls / statistics.median(times) / 1e6), "%.2f" % statistics.median(reports))
         clean()
+
+
+def make_trace(pairs, vmas):
+    trace = os.path.join(FOLDER, "made.vmt")
+    subprocess.run([MADE, trace, "--vmas=%d" % vmas, "--count=%d" % pairs], check=True)
+    return trace
+
+
+def costs(command):
+    """Seconds and MiB at most."""
+    begin = time.monotonic()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    used = os.wait4(child.pid, 0)[2]
+    return time.monotonic() - begin, used.ru_maxrss / 1024
+
+
+def section_large():
+    head("A trace of 10 million calls, 1,000 VMAs", "", "s", "MiB")
+    trace, page = keep_trace(4950000 // SCALE, "--vmas=1000"), os.path.join(FOLDER, "page.html")
+    for name, command in (("check", ["check", trace]), ("report", ["report", trace]),
+                          ("report --html", ["report", "--html", page, trace])):
+        found = [costs([VMASCOPE, *command]) for _ in range(min(ROUNDS, 3))]
+        row(name, *("%.1f" % statistics.median(one) if i == 0 else "%.0f" % max(one) for i, one in enumerate(zip(*found))))
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser:
+        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + os.path.join(FOLDER, "b"),
+                   "--dump-dom", "file://" + page]
+        row("that page in Chromium, %.1f MB" % (os.path.getsize(page) / 1e6),
+            "%.1f" % statistics.median(costs(command)[0] for _ in range(ROUNDS)), "")
+    clean()
+
+
+OWN = """import ctypes, re, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+count = int(sys.argv[1])
+at = libc.mmap(None, (count + 2) * 8192, 0, 0x4022, -1, 0)
+for i in range(0, count, 2):
+    libc.mprotect(at + i * 8192, 4096, 1)
+resident, ours = 0, False
+for line in open("/proc/self/smaps"):
+    found = re.match("([0-9a-f]+)-", line)
+    if found:
+        ours = 0x3e0000000000 <= int(found[1], 16) < 0x3f0000000000 or "libvmascope" in line
+    elif ours and line.startswith("Rss:"):
+        resident += int(line.split()[1])
+print(resident)
+"""
+
+
+def section_memory():
+    head("Memory of the recorder in the program", "VMAs", "KiB resident", "bytes a VMA more than none")
+    script = os.path.join(FOLDER, "own.py")
+    none = None
+    for vmas in (0, 1000, 20000, 60000):
+        with open(script, "w", encoding="ascii") as out:
+            out.write(OWN)
+        resident = run(record(), ["/usr/bin/python3", script, str(vmas)])
+        none = resident if none is None else none
+        row(vmas, "%.0f" % resident, "%.0f" % ((resident - none) * 1024 / vmas) if vmas else "")
 
 
 def section_bytes():
