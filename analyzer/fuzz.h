@@ -30,6 +30,7 @@ struct vmsc_fuzz {
 	vmsc_rules_t rules;
 	uint32_t segments; /* attached so far */
 	uint8_t processes; /* begun so far */
+	bool vast;	   /* terabytes may be mapped */
 	struct vmsc_limits limits;
 };
 

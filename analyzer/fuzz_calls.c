@@ -45,6 +45,7 @@ void vmsc_fuzz_begin(struct vmsc_fuzz *fuzz, uint64_t seed)
 {
 	fuzz->state = seed * 1000003 + 1;
 	fuzz->segments = 0;
+	fuzz->vast = false;
 	fuzz->processes = 1;
 	fuzz->mood = (struct vmsc_fuzz_mood){
 		.populates = one_in(fuzz, 2),
@@ -370,21 +371,44 @@ static void random_prctl(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *v
 	}
 }
 
-/* Where a lock or a population may come to all that is mapped, it must fit into the machine. */
-static bool is_too_much(const struct vmsc_fuzz *fuzz, const struct vmsc_step *step)
+/* How much the step may map. */
+static uint64_t mapped_by(const struct vmsc_step *step)
 {
-	const uint64_t most = 4096 * PAGE;
-	uint64_t len = 0;
+	if (step->kind != VMSC_STEP_CALL)
+		return 0;
+	switch (step->call.nr) {
+	case SYS_mmap:
+		return step->call.args[1];
+	case SYS_mremap:
+		return step->call.args[2];
+	case SYS_brk:
+		return step->call.args[0] > BASE ? step->call.args[0] - BASE : 0;
+	default:
+		return 0;
+	}
+}
 
-	if (!fuzz->mood.populates || step->kind != VMSC_STEP_CALL)
-		return false;
-	if (step->call.nr == SYS_mmap)
-		len = step->call.args[1];
-	else if (step->call.nr == SYS_mremap)
-		len = step->call.args[2];
-	else if (step->call.nr == SYS_brk && step->call.args[0] > BASE)
-		len = step->call.args[0] - BASE;
-	return len > most && len < VMSC_PUPPET_TOP;
+/* To take pages out of KSM the kernel goes through them one by one, those that are not there too. */
+static bool is_unmerging(const struct vmsc_step *step)
+{
+	const uint64_t *args = step->call.args;
+
+	return step->kind == VMSC_STEP_CALL &&
+	       ((step->call.nr == SYS_prctl && args[0] == OP_MERGE) ||
+		(step->call.nr == SYS_madvise && args[2] == MADV_UNMERGEABLE));
+}
+
+/* Where a lock or a population may come to all that is mapped, it must fit into the machine; all else, into
+ * some seconds. */
+static bool is_too_much(struct vmsc_fuzz *fuzz, const struct vmsc_step *step)
+{
+	const uint64_t most = 4096 * PAGE, vast = UINT64_C(1) << 36;
+	uint64_t len = mapped_by(step);
+
+	if (fuzz->mood.populates && len > most && len < VMSC_PUPPET_TOP)
+		return true;
+	fuzz->vast = fuzz->vast || (len > vast && len < VMSC_PUPPET_TOP);
+	return fuzz->vast && is_unmerging(step);
 }
 
 /* --- what else happens to an address space --- */

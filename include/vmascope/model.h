@@ -93,6 +93,7 @@ struct vmsc_file {
 	uint64_t inode;
 	uint64_t learned_flags; /* vm_flags that the driver's mmap hook was seen to add (VMSC_FILE_OTHER) */
 	uint64_t huge_page_size; /* VMSC_FILE_HUGETLB only */
+	uint64_t segment_size; /* of shmat()'s file, which the model sees there; 0: not known */
 };
 
 enum {

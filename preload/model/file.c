@@ -39,6 +39,7 @@ int vmsc_mm_reserve_file(struct vmsc_mm *mm)
 int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file)
 {
 	struct vmsc_file *slot;
+	uint64_t segment_size;
 	uint32_t anonymous;
 	int err;
 
@@ -51,8 +52,11 @@ int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file)
 	if (!slot->id)
 		mm->nr_files++;
 	anonymous = slot->mode & FILE_ANONYMOUS;
+	segment_size = slot->segment_size;
 	*slot = *file;
 	slot->mode |= anonymous;
+	if (!slot->segment_size)
+		slot->segment_size = segment_size;
 	return 0;
 }
 

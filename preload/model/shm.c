@@ -43,8 +43,13 @@ int64_t vmsc_op_shmat(struct vmsc_mm *mm, const struct vmsc_call *call, struct v
 		if (end < mapping.addr || !vmsc_tree_is_free(mm, mapping.addr, end))
 			return -EINVAL;
 	}
-	if (!mm->dry && !vmsc_mm_file(mm, mapping.file.id))
-		(void)!vmsc_mm_set_file(mm, &mapping.file); /* room was made before the step */
+	if (!mm->dry) {
+		const struct vmsc_file *known = vmsc_mm_file(mm, mapping.file.id);
+		struct vmsc_file file = known ? *known : mapping.file;
+
+		file.segment_size = page_align(mapping.len);
+		(void)!vmsc_mm_set_file(mm, &file); /* room was made before the step */
+	}
 	return vmsc_do_mmap(mm, call, &mapping, out);
 }
 
@@ -55,20 +60,23 @@ static bool is_piece(const struct vmsc_node *node, uint64_t addr)
 										      << VMSC_PAGE_SHIFT;
 }
 
-/* ksys_shmdt(): the first piece found decides which file, all its pieces in place go. */
+/* ksys_shmdt(): the first piece found decides which file; its pieces in place go, as far as the segment reaches. */
 int64_t vmsc_op_shmdt(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
 {
 	uint64_t addr = call->args[0];
+	uint64_t size = UINT64_MAX;
 	struct vmsc_node *node;
 	uint32_t file = 0;
 
 	if (addr & PAGE_MASK_)
 		return -EINVAL;
-	for (node = vmsc_tree_find(mm, addr); node;) {
+	for (node = vmsc_tree_find(mm, addr); node && (!file || node->vma.end - addr <= size);) {
 		struct vmsc_node *next = node->next;
 
 		if (is_piece(node, addr) && (!file || node->vma.file == file)) {
 			file = node->vma.file;
+			size = vmsc_mm_file_of(mm, file).segment_size;
+			size = size ? size : UINT64_MAX;
 			vmsc_outcome_hull(out, node->vma.start, node->vma.end);
 			(void)vmsc_unmap(mm, node->vma.start, node->vma.end, true);
 		}
