@@ -200,6 +200,7 @@ static void become_puppet(bool keep_ipc_lock)
 	}
 	if (!keep_ipc_lock)
 		prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0);
+	prctl(PR_CAPBSET_DROP, CAP_SYS_RAWIO, 0, 0, 0); /* may map below mmap_min_addr */
 	personality(ADDR_NO_RANDOMIZE);
 	signal(SIGALRM, SIG_DFL);
 	if (!ptrace(PTRACE_TRACEME, 0, NULL, NULL))

@@ -303,10 +303,6 @@ static bool is_given(const struct vmsc_trial *trial, const struct vmsc_step *ste
 
 	if (trial->config.told || call->nr == SYS_io_setup || call->nr == SYS_io_destroy)
 		return true;
-	if (call->nr == SYS_mmap && call->args[0] < trial->config.limits.mmap_min_addr)
-		return true; /* CAP_SYS_RAWIO may */
-	if (call->nr == SYS_shmat && call->args[1] && call->args[1] < trial->config.limits.mmap_min_addr)
-		return true;
 	if (call->nr == SYS_mremap && step->result == -EINVAL && trial->processes[step->process].has_rings)
 		return true; /* a ring whose context is another process's */
 	if (call->nr == SYS_remap_file_pages && step->result == -EINVAL)
@@ -547,6 +543,7 @@ void vmsc_trial_limits(struct vmsc_limits *limits)
 		.mmap_min_addr =
 			own > 65536 ? own : 65536, /* CONFIG_LSM_MMAP_MIN_ADDR of all distributions */
 		.stack_guard_gap = 256 * VMSC_PAGE_SIZE,
+		.fixed_min_addr = own, /* of a puppet, which has no CAP_SYS_RAWIO */
 	};
 }
 
@@ -583,6 +580,7 @@ bool vmsc_trial_begin(struct vmsc_trial *trial, const struct vmsc_trial_config *
 	vmsc_trial_limits(&machine);
 	trial->max_map_count = machine.max_map_count;
 	trial->config.limits.ipc_lock = config->limits.ipc_lock && machine.ipc_lock;
+	trial->config.limits.fixed_min_addr = machine.fixed_min_addr;
 	if (!config->start_brk)
 		trial->config.start_brk = trial->config.brk = NO_BRK;
 	first->uffds[1] = first->uffds[2] = -1;

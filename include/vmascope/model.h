@@ -50,6 +50,8 @@ struct vmsc_limits {
 	bool ipc_lock; /* CAP_IPC_LOCK: memlock does not count */
 	uint32_t overcommit; /* vm.overcommit_memory; 2 is not modelled: such ENOMEMs are undetermined */
 	uint64_t mmap_min_addr; /* the greater of vm.mmap_min_addr and the LSM's */
+	/* Below it a fixed mapping is refused, if that is known (vm.mmap_min_addr); 0: below mmap_min_addr, but CAP_SYS_RAWIO may */
+	uint64_t fixed_min_addr;
 	uint64_t stack_guard_gap; /* bytes, normally 1 MiB */
 };
 

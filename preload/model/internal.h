@@ -301,6 +301,8 @@ uint64_t vmsc_place_start_gap(const struct vmsc_mm *mm, const struct vmsc_node *
 int64_t vmsc_place_find(const struct vmsc_mm *mm, const struct vmsc_place *place);
 
 /* mmap.c */
+/* Is a fixed mapping at @addr refused because it lies too low? 0 or -EPERM. */
+int vmsc_mm_refuses_low(struct vmsc_mm *mm, uint64_t addr);
 int64_t vmsc_do_mmap(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_mapping *mapping,
 		     struct vmsc_outcome *out);
 uint64_t vmsc_ksm_flag(const struct vmsc_mm *mm, uint64_t vm_flags);

@@ -336,6 +336,18 @@ static int64_t mmap_region(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 	return (int64_t)mapping->addr;
 }
 
+/* cap_mmap_addr() */
+int vmsc_mm_refuses_low(struct vmsc_mm *mm, uint64_t addr)
+{
+	const struct vmsc_limits *limits = &mm->config.limits;
+
+	if (addr >= (limits->fixed_min_addr ? limits->fixed_min_addr : limits->mmap_min_addr))
+		return 0;
+	if (!limits->fixed_min_addr)
+		mm->hidden = VMSC_HIDDEN_ADDRESS; /* CAP_SYS_RAWIO may do it */
+	return -EPERM;
+}
+
 /* MAP_FIXED: the address must be one. Returns: 0 or what the kernel answers. */
 static int check_fixed(struct vmsc_mm *mm, const struct vmsc_mapping *mapping)
 {
@@ -351,11 +363,7 @@ static int check_fixed(struct vmsc_mm *mm, const struct vmsc_mapping *mapping)
 		return -ENOMEM;
 	if (mapping->addr & PAGE_MASK_)
 		return -EINVAL;
-	if (mapping->addr < mm->config.limits.mmap_min_addr && !mm->force) {
-		mm->hidden = VMSC_HIDDEN_ADDRESS; /* CAP_SYS_RAWIO may do it */
-		return -EPERM;
-	}
-	return 0;
+	return mm->force ? 0 : vmsc_mm_refuses_low(mm, mapping->addr);
 }
 
 /* The kernel's choice of an address, or its recorded one. Returns: 0 with mapping->addr set, or an errno. */

@@ -351,6 +351,9 @@ static int64_t remap_to(struct vmsc_mm *mm, struct remap *remap)
 		return -ENOMEM;
 	if (is_refused_by_driver(mm, remap, node))
 		return -EINVAL;
+	err = (remap->flags & MREMAP_FIXED_) && !mm->force ? vmsc_mm_refuses_low(mm, remap->new_addr) : 0;
+	if (err)
+		return err;
 	if (!(remap->flags & MREMAP_FIXED_))
 		new_addr = choose_new_addr(mm, remap);
 	if (is_error(new_addr))

@@ -21,8 +21,8 @@ int64_t vmsc_op_shmat(struct vmsc_mm *mm, const struct vmsc_call *call, struct v
 			return -EINVAL;
 		mapping.addr &= ~PAGE_MASK_;
 	}
-	mapping.fixed = mapping.addr;
-	if (!mapping.fixed && (flags & SHM_REMAP_))
+	mapping.fixed = call->args[1];
+	if (!mapping.addr && (flags & SHM_REMAP_))
 		return -EINVAL;
 	if (!mapping.len) { /* no such segment: not a question of VMAs */
 		mm->hidden = VMSC_HIDDEN_DRIVER;
@@ -37,8 +37,8 @@ int64_t vmsc_op_shmat(struct vmsc_mm *mm, const struct vmsc_call *call, struct v
 	}
 	if (flags & SHM_EXEC_)
 		mapping.prot |= PROT_EXEC_;
-	if (mapping.fixed && !(flags & SHM_REMAP_) && !mm->force) {
-		uint64_t end = mapping.addr + page_align(mapping.len);
+	if (mapping.addr && !(flags & SHM_REMAP_) && !mm->force) {
+		uint64_t end = mapping.addr + mapping.len;
 
 		if (end < mapping.addr || !vmsc_tree_is_free(mm, mapping.addr, end))
 			return -EINVAL;

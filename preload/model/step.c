@@ -92,6 +92,12 @@ static bool is_near_limit(const struct vmsc_mm *mm, const struct vmsc_call *call
 	       mm->map_count + 2 >= mm->config.limits.max_map_count;
 }
 
+/* What goes first makes room, which the dry run does not see. */
+static bool makes_room(const struct vmsc_call *call, int64_t dry)
+{
+	return dry == -ENOMEM && call->nr == NR_MREMAP && (call->args[3] & MREMAP_FIXED_);
+}
+
 /* The kernel refused: find out whether by a rule, and let happen what happens before such a refusal. */
 static int64_t run_refused(struct vmsc_mm *mm, const struct op *op, const struct vmsc_call *call,
 			   struct vmsc_outcome *out)
@@ -103,7 +109,7 @@ static int64_t run_refused(struct vmsc_mm *mm, const struct op *op, const struct
 	ret = op->run(mm, call, out);
 	mm->dry = false;
 	/* What the dry run said may lie behind what the limit refused. */
-	if (ret == call->result || is_near_limit(mm, call) || (late && !is_error(ret)))
+	if (ret == call->result || is_near_limit(mm, call) || makes_room(call, ret) || (late && !is_error(ret)))
 		ret = op->run(mm, call, out);
 	return ret;
 }
