@@ -289,10 +289,13 @@ bool vmsc_trial_can(const struct vmsc_step *step)
 	}
 }
 
+/* What may be committed is not modelled: so much, an mremap that shrinks by it too, can be refused. */
 static bool is_huge(const struct vmsc_call *call)
 {
-	return (call->nr == SYS_mmap && (call->args[1] >> 30 || (call->args[3] & 0x40000 /* MAP_HUGETLB */))) ||
-	       (call->nr == SYS_mremap && call->args[2] >> 30);
+	const uint64_t *args = call->args;
+
+	return (call->nr == SYS_mmap && args[1] >> 30) ||
+	       (call->nr == SYS_mremap && (args[1] | args[2]) >> 30);
 }
 
 /* Which results is the model given even when it must predict: modes and masks are not decoded, how far a
@@ -307,9 +310,12 @@ static bool is_given(const struct vmsc_trial *trial, const struct vmsc_step *ste
 		return true; /* a ring whose context is another process's */
 	if (call->nr == SYS_remap_file_pages && step->result == -EINVAL)
 		return true; /* the segment may be gone */
+	if (call->nr == SYS_brk && call->args[0] >= trial->config.start_brk &&
+	    (call->args[0] - trial->config.start_brk) >> 30)
+		return true; /* so much may not be committed */
 	if (step->result >= 0)
 		return trial->processes[0].puppet.randomized && step->result > 4096;
-	if (step->result == -ENOMEM && is_huge(call)) /* what may be committed is not modelled */
+	if (step->result == -ENOMEM && is_huge(call))
 		return true;
 	if (call->nr == SYS_process_madvise)
 		return call->args[3] >= 22 && call->args[3] <= 25;

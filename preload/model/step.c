@@ -82,11 +82,18 @@ static bool is_near_data_limit(const struct vmsc_mm *mm, const struct vmsc_call 
 				   (int64_t)(page_align(call->args[1]) >> VMSC_PAGE_SHIFT));
 }
 
+/* RLIMIT_AS, which an mremap of several VMAs that keeps them comes nearer to with each. */
+static bool is_near_size_limit(const struct vmsc_mm *mm, const struct vmsc_call *call)
+{
+	return call->nr == NR_MREMAP && (call->args[3] & MREMAP_DONTUNMAP_) && call->args[1] < UINT64_MAX / 2 &&
+	       !vmsc_mm_may_expand(mm, VMSC_VM(WRITE), (int64_t)(page_align(call->args[1]) >> VMSC_PAGE_SHIFT));
+}
+
 /* Could a limit have to do with it that is reached on the way? Only there does a dry run not see every
  * refusal. */
 static bool is_near_limit(const struct vmsc_mm *mm, const struct vmsc_call *call)
 {
-	if (call->result == -ENOMEM && is_near_data_limit(mm, call))
+	if (call->result == -ENOMEM && (is_near_data_limit(mm, call) || is_near_size_limit(mm, call)))
 		return true;
 	return (call->result == -ENOMEM || call->result == -EAGAIN) &&
 	       mm->map_count + 2 >= mm->config.limits.max_map_count;
