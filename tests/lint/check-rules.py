@@ -10,6 +10,7 @@ import glob
 import json
 import os
 import re
+import signal
 import sys
 
 NEVER = "anon-vma-name"  # what a case may need and no kernel has that it was run on
@@ -328,6 +329,7 @@ class Check:
 
 
 def main():
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     arguments = [word for word in sys.argv[1:] if word != "--table"]
     root = arguments[0] if arguments else os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
     check = Check(Sources(root), read(root, "docs/rules.md"))
