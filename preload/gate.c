@@ -13,7 +13,6 @@
 
 #include "arena.h"
 #include "call.h"
-#include "door.h"
 #include "fdhooks.h"
 #include "fdtable.h"
 #include "finish.h"
@@ -359,9 +358,8 @@ static bool is_work(uint32_t nr)
  */
 static long enter_undisturbed(uint32_t nr, const uint64_t args[6], uint64_t at)
 {
-	const uint64_t sigsys = UINT64_C(1) << (SIGSYS - 1);
 	bool needs_room = is_work(nr) && vmsc_spare_is_wanted(at);
-	const uint64_t all = needs_room && !vmsc_door_is_narrow() ? ~UINT64_C(0) : ~sigsys;
+	const uint64_t all = needs_room ? ~UINT64_C(0) : ~UINT64_C(0) ^ UINT64_C(1) << (SIGSYS - 1);
 	struct entering entering = { nr, args, at, 0 };
 	uint64_t before = 0;
 
@@ -373,6 +371,7 @@ static long enter_undisturbed(uint32_t nr, const uint64_t args[6], uint64_t at)
 	else
 		run_entering(&entering);
 	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&before, 0, sizeof(before), 0, 0);
+	vmsc_sigsys_release();
 	return entering.ret;
 }
 

@@ -48,9 +48,8 @@ static long set_own_action(void)
 {
 	bool has_handler = programs.handler != DEFAULT && programs.handler != IGNORED;
 	uint64_t restart = has_handler ? programs.flags & SA_RESTART : (uint64_t)SA_RESTART;
-	uint64_t nested = vmsc_door_is_narrow() ? SA_NODEFER : 0;
 
-	return set_action((uintptr_t)own_handler, OWN_FLAGS | restart | nested);
+	return set_action((uintptr_t)own_handler, OWN_FLAGS | restart);
 }
 
 static void note_handler(uint64_t signal, uint64_t handler)
@@ -71,6 +70,11 @@ bool vmsc_sigsys_has_handlers(void)
 static long change_mask(int how, uint64_t mask)
 {
 	return sys6(SYS_rt_sigprocmask, how, (uintptr_t)&mask, 0, SET_SIZE, 0, 0);
+}
+
+void vmsc_sigsys_hold_off(bool off)
+{
+	change_mask(off ? SIG_BLOCK : SIG_UNBLOCK, SIGSYS_BIT);
 }
 
 static uint64_t current_mask(void)
@@ -168,9 +172,9 @@ static uint64_t changed(uint64_t mask, int how, uint64_t by)
 }
 
 /* What was held back is sent again, as it was. */
-static void release_held(void)
+void vmsc_sigsys_release(void)
 {
-	if (vmsc_self.sigsys_blocked || !vmsc_self.sigsys_held)
+	if (vmsc_self.sigsys_blocked || vmsc_self.careful || !vmsc_self.sigsys_held)
 		return;
 	vmsc_self.sigsys_held = 0;
 	sys6(SYS_rt_tgsigqueueinfo, sys_getpid(), sys_gettid(), SIGSYS, (uintptr_t)vmsc_self.sigsys_info, 0,
@@ -215,7 +219,7 @@ long vmsc_sigsys_mask(const uint64_t args[6], ucontext_t *context)
 		ret = -EFAULT;
 	else if (args[2] && !trapped)
 		*(uint64_t *)(uintptr_t)args[2] |= virtual;
-	release_held();
+	vmsc_sigsys_release();
 	return ret;
 }
 
@@ -285,13 +289,33 @@ static void end_by_default(void)
 	vmsc_finish_kill(SYS_tgkill, args);
 }
 
-void vmsc_sigsys_deliver(int signal, siginfo_t *info, ucontext_t *context)
+static void run_handler(const struct vmsc_action *action, siginfo_t *info, ucontext_t *context)
+{
+	((void (*)(int, siginfo_t *, void *))(uintptr_t)action->handler)(SIGSYS, info, context);
+}
+
+/* The handler's calls may trap; but another SIGSYS has to wait for its end. */
+static void run_unblocked(const struct vmsc_action *action, uint64_t mask, siginfo_t *info,
+			  ucontext_t *context)
+{
+	uint32_t was_blocked = vmsc_self.sigsys_blocked;
+
+	if (!(action->flags & SA_NODEFER) || action->mask & SIGSYS_BIT)
+		vmsc_self.sigsys_blocked = 1;
+	change_mask(SIG_SETMASK, mask);
+	run_handler(action, info, context);
+	change_mask(SIG_SETMASK, ~UINT64_C(0));
+	vmsc_self.sigsys_blocked = was_blocked;
+	vmsc_sigsys_release();
+}
+
+void vmsc_sigsys_deliver(siginfo_t *info, ucontext_t *context)
 {
 	struct vmsc_action action = programs;
 	uint64_t mask;
 
 	memcpy(&mask, &context->uc_sigmask, sizeof(mask));
-	if (vmsc_self.sigsys_blocked && info->si_code <= 0) {
+	if ((vmsc_self.sigsys_blocked || vmsc_self.careful) && info->si_code <= 0) {
 		memcpy(vmsc_self.sigsys_info, info, sizeof(vmsc_self.sigsys_info));
 		vmsc_self.sigsys_held = 1;
 		return;
@@ -305,9 +329,10 @@ void vmsc_sigsys_deliver(int signal, siginfo_t *info, ucontext_t *context)
 	if (action.flags & SA_RESETHAND)
 		programs.handler = DEFAULT;
 	/* a call would trap again where the program's own dispatch is on */
-	if (!vmsc_self.dispatches)
-		change_mask(SIG_SETMASK, (mask | action.mask) & ~SIGSYS_BIT);
-	((void (*)(int, siginfo_t *, void *))(uintptr_t)action.handler)(signal, info, context);
+	if (vmsc_self.dispatches)
+		run_handler(&action, info, context);
+	else
+		run_unblocked(&action, (mask | action.mask) & ~SIGSYS_BIT, info, context);
 }
 
 void vmsc_sigsys_before_exec(void)

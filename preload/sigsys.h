@@ -43,8 +43,14 @@ int vmsc_sigsys_wait_argument(uint32_t nr, const uint64_t args[6], bool *by_stru
  */
 bool vmsc_sigsys_edit_wait(uint32_t nr, uint64_t args[6], uint64_t *copy);
 
+/* Really blocks SIGSYS in this thread: what traps then ends the process. And back. */
+void vmsc_sigsys_hold_off(bool off);
+
+/* Sends again what came while the program had SIGSYS blocked, or while we could not be disturbed. */
+void vmsc_sigsys_release(void);
+
 /* A SIGSYS that is no trap of ours. */
-void vmsc_sigsys_deliver(int signal, siginfo_t *info, ucontext_t *context);
+void vmsc_sigsys_deliver(siginfo_t *info, ucontext_t *context);
 
 /* An exec takes over which signals are ignored and blocked: as the program believes them to be. And back,
  * when it failed. */

@@ -377,10 +377,12 @@ vmsc_door_spawn:
 	/* What follows the door's cells: see door.h. All are position-dependent only in the jumps' distances. */
 	.balign 64
 	begin_site
+	/* The address not in rcx: see is_trap_lost() of trap.c. */
 vmsc_pass_exit:
-	pop %rcx
+	pop %r11
+	mov $0, %ecx
 	lea RED_ZONE(%rsp), %rsp
-	notrack jmp *%rcx
+	notrack jmp *%r11
 vmsc_pass_masked_exit:
 	pop %rdi
 	pop %rsi
@@ -388,9 +390,10 @@ vmsc_pass_masked_exit:
 	pop %r10
 	pop %r8
 	pop %r9
-	pop %rcx
+	pop %r11
+	mov $0, %ecx
 	lea VMSC_PASS_ROOM + RED_ZONE(%rsp), %rsp
-	notrack jmp *%rcx
+	notrack jmp *%r11
 	.cfi_endproc
 
 	/* A child on a stack of its own, or with a copy of ours: the kernel has switched its traps off. */

@@ -9,6 +9,7 @@
 #include "door.h"
 #include "look.h"
 #include "recorder.h"
+#include "sigsys.h"
 #include "sys.h"
 
 #include "inject.h"
@@ -91,9 +92,16 @@ static void run_guarded(void *arg)
 {
 	struct guarded *guarded = arg;
 
-	guarded->is_changed = vmsc_door_is_narrow() && !sys3(SYS_sigaltstack, (uintptr_t)&guarded->own,
-							     (uintptr_t)&guarded->before, 0);
+	if (!vmsc_door_is_narrow()) {
+		guarded->run(guarded->data);
+		return;
+	}
+	if (guarded->own.ss_sp)
+		guarded->is_changed =
+			!sys3(SYS_sigaltstack, (uintptr_t)&guarded->own, (uintptr_t)&guarded->before, 0);
+	vmsc_sigsys_hold_off(false);
 	guarded->run(guarded->data);
+	vmsc_sigsys_hold_off(true);
 }
 
 void vmsc_spare_run(void (*run)(void *), void *data)
@@ -102,7 +110,7 @@ void vmsc_spare_run(void (*run)(void *), void *data)
 	int which = stacks ? take_one() : -1;
 
 	if (which < 0) {
-		run(data);
+		run_guarded(&guarded);
 		return;
 	}
 	guarded.own = (stack_t){ .ss_sp = (void *)(uintptr_t)(stacks + which * SPARE_SIZE), .ss_size = SPARE_SIZE };

@@ -201,6 +201,21 @@ static void dispatch(struct trapped *call)
 		wait_or_pass(call);
 }
 
+/*
+ * A SIGSYS that was sent to this thread and not yet delivered takes the place of a trap's: the call was not
+ * made, and only the registers tell. Behind a call that was made rcx is not the return address, which the
+ * instruction puts there.
+ */
+static bool is_trap_lost(const greg_t *regs)
+{
+	uint64_t next = regs[REG_RIP];
+	const unsigned char *call = (const void *)(uintptr_t)(next - 2);
+
+	if ((uint64_t)regs[REG_RCX] != next || next - 2 - vmsc_dispatch.start < vmsc_dispatch.size)
+		return false;
+	return vmsc_dispatch.on && call[0] == 0x0f && call[1] == 0x05;
+}
+
 static void handle(int signal, siginfo_t *info, void *data)
 {
 	ucontext_t *context = data;
@@ -217,8 +232,11 @@ static void handle(int signal, siginfo_t *info, void *data)
 				       regs[REG_R9],
 			       }};
 
+	(void)signal;
 	if (info->si_code != USER_DISPATCH || (vmsc_rec.yielded && vmsc_self.dispatches)) {
-		vmsc_sigsys_deliver(signal, info, context);
+		if (info->si_code != USER_DISPATCH && is_trap_lost(regs))
+			regs[REG_RIP] -= 2;
+		vmsc_sigsys_deliver(info, context);
 		return;
 	}
 	__atomic_fetch_add(&nr_traps, 1, __ATOMIC_RELAXED);
@@ -230,8 +248,10 @@ static void handle(int signal, siginfo_t *info, void *data)
 			"a thread has no thread data of libc's: its calls from outside libc are not seen");
 	} else {
 		vmsc_self.careful++;
+		regs[REG_RCX] = 0;
 		dispatch(&call);
 		vmsc_self.careful--;
+		vmsc_sigsys_release();
 	}
 }
 

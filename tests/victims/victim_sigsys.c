@@ -31,7 +31,7 @@
 	} while (0)
 
 static volatile sig_atomic_t ran = 0;
-static long place = BASE;
+static long place = BASE + 0x10000000000; /* of the handlers, however often they run */
 static sigjmp_buf back;
 
 static void count(int signal)
@@ -362,12 +362,17 @@ static void sent_storm(void)
 	const struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
 	stack_t stack = {.ss_sp = room, .ss_size = sizeof(room)};
 	pthread_t self = pthread_self(), sender;
+	sigset_t alarm;
 	int sent;
 
 	MUST(!sigaltstack(&stack, NULL));
 	handle(SIGSYS, count_only, SA_RESTART, 0);
 	handle(SIGALRM, count, SA_ONSTACK | SA_RESTART, 0);
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &alarm, NULL); /* one thread at a time in count() */
 	pthread_create(&sender, NULL, send_often, &self);
+	pthread_sigmask(SIG_UNBLOCK, &alarm, NULL);
 	setitimer(ITIMER_REAL, &often, NULL);
 	for (long i = 0; i < 2000; i++) {
 		MUST(!change_memory(raw6, BASE + 0x100000000l + i * 0x100000l));
