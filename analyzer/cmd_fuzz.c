@@ -27,7 +27,8 @@
 /* What came of it; several processes add to it. */
 struct tally {
 	_Atomic uint64_t next; /* seed that nobody has taken yet */
-	_Atomic uint64_t steps, calls, differing, failed, interrupted, asked, predicted, undetermined;
+	_Atomic uint64_t steps, calls, differing, failed, interrupted, asked, predicted, undetermined,
+		questions, unasked;
 	_Atomic bool stopped; /* no process can be made */
 	atomic_flag printing;
 };
@@ -35,7 +36,7 @@ struct tally {
 struct hunt {
 	uint64_t first, calls, most; /* differences before it ends */
 	uint64_t jobs;
-	bool shrink;
+	bool shrink, asks;
 	const char *out; /* NULL: stdout */
 	vmsc_rules_t rules;
 	struct vmsc_files files;
@@ -111,7 +112,8 @@ static void begin_run(const struct hunt *hunt, struct vmsc_fuzz *fuzz, struct vm
 	config->rules = hunt->rules;
 	config->files = &hunt->files;
 	config->start_brk = config->brk = VMSC_FUZZ_BASE;
-	config->told = hunt->seed % 2;
+	config->told = hunt->asks || hunt->seed % 2;
+	config->asks = hunt->asks;
 	run->nr = 20 + hunt->seed * 37 % (VMSC_FUZZ_STEPS - 20);
 	*fuzz = (struct vmsc_fuzz){.files = &hunt->files, .rules = hunt->rules, .limits = config->limits};
 	vmsc_fuzz_begin(fuzz, hunt->seed);
@@ -147,6 +149,8 @@ static void one_seed(struct hunt *hunt, struct vmsc_run *run, struct vmsc_trial 
 	tally->asked += trial->addresses_asked;
 	tally->predicted += trial->addresses_predicted;
 	tally->undetermined += trial->undetermined;
+	tally->questions += trial->asked;
+	tally->unasked += trial->unasked;
 	if (run->verdict == VMSC_TRIAL_SAME || run->verdict == VMSC_TRIAL_UNKNOWN)
 		return;
 	tally->stopped = !run->nr;
@@ -213,6 +217,10 @@ static int tell_tally(const struct hunt *hunt, bool good)
 	       " differences; of %" PRIu64 " addresses %" PRIu64 " predicted, %" PRIu64 " undetermined\n",
 	       hunt->first, tally->next - 1, tally->steps, tally->calls, tally->differing, tally->asked,
 	       tally->predicted, tally->undetermined);
+	if (hunt->asks)
+		printf("fuzz: %" PRIu64 " questions; %" PRIu64
+		       " calls hung on an anon_vma that no answer told\n",
+		       tally->questions, tally->unasked);
 	if (tally->interrupted)
 		printf("fuzz: %" PRIu64
 		       " times a process was killed or had no time, and its seed was tried again\n",
@@ -260,6 +268,9 @@ static bool take_option(struct hunt *hunt, int option)
 		return take_number(optarg, &hunt->most);
 	case 'j':
 		return take_number(optarg, &hunt->jobs);
+	case 'a':
+		hunt->asks = true;
+		return true;
 	case 'S':
 		hunt->shrink = true;
 		return true;
@@ -278,11 +289,15 @@ static bool take_option(struct hunt *hunt, int option)
 
 int vmsc_fuzz_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'}, {"calls", required_argument, NULL, 'c'},
-		{"most", required_argument, NULL, 'm'}, {"jobs", required_argument, NULL, 'j'},
-		{"shrink", no_argument, NULL, 'S'},	{"rules", required_argument, NULL, 'r'},
-		{"help", no_argument, NULL, 'h'},	{NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"seed", required_argument, NULL, 's'},
+						{"calls", required_argument, NULL, 'c'},
+						{"most", required_argument, NULL, 'm'},
+						{"jobs", required_argument, NULL, 'j'},
+						{"shrink", no_argument, NULL, 'S'},
+						{"ask", no_argument, NULL, 'a'},
+						{"rules", required_argument, NULL, 'r'},
+						{"help", no_argument, NULL, 'h'},
+						{NULL, 0, NULL, 0}};
 	static struct hunt hunt = {.first = 1, .calls = 10000, .most = 5, .jobs = 1};
 	int option;
 

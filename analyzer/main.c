@@ -101,11 +101,12 @@ static const struct vmsc_command commands[] = {
 	 "The calls are made in a process of their own, and compared after each: result, VMAs, flags.\n"
 	 "Exit status: 0 the same, 1 something differs (the first such call is named), 2 can't be done.\n",
 	 vmsc_conform_main},
-	{"fuzz", "[--seed N] [--calls N] [--jobs N] [--shrink] [-o PREFIX]",
+	{"fuzz", "[--seed N] [--calls N] [--jobs N] [--ask] [--shrink] [-o PREFIX]",
 	 "random calls, by the kernel and on the model",
 	 "  --seed N             the first sequence (default 1)\n"
 	 "  --calls N            so many in all (default 10000)\n"
 	 "  --jobs N             so many processes at a time, each with seeds of its own (default 1)\n"
+	 "  --ask                the model is not told what is touched: before calls it asks, as when a program is recorded\n"
 	 "  --shrink             leave out all calls that a difference does not need\n"
 	 "  --most N             end after so many differences (default 5)\n"
 	 "  -o PREFIX            write differences to PREFIX-SEED.jsonl and PREFIX-SEED.c instead of stdout\n"

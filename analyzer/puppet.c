@@ -436,28 +436,3 @@ int64_t vmsc_puppet_thread(struct vmsc_puppet *puppet)
 	puppet->threads[1] = (pid_t)tid;
 	return waitpid((pid_t)tid, &status, __WALL) == (pid_t)tid && WIFSTOPPED(status) ? 0 : -ECHILD;
 }
-
-/* --- pages --- */
-
-#define PAGEMAP_FILE	UINT64_C(0x2000000000000000)
-#define PAGEMAP_SWAP	UINT64_C(0x4000000000000000)
-#define PAGEMAP_PRESENT UINT64_C(0x8000000000000000)
-
-bool vmsc_puppet_has_page(struct vmsc_puppet *puppet, uint64_t start, uint64_t end, uint64_t *addr)
-{
-	uint64_t entries[512];
-
-	for (; start < end; start += sizeof(entries) / sizeof(entries[0]) * VMSC_PAGE_SIZE) {
-		uint64_t pages = (end - start) >> VMSC_PAGE_SHIFT;
-		size_t size = (pages < 512 ? pages : 512) * sizeof(entries[0]);
-		ssize_t n = pread(puppet->pagemap, entries, size,
-				  (off_t)((start >> VMSC_PAGE_SHIFT) * sizeof(entries[0])));
-
-		for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(entries[0]); i++) {
-			*addr = start + i * VMSC_PAGE_SIZE;
-			if ((entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAP)) && !(entries[i] & PAGEMAP_FILE))
-				return true;
-		}
-	}
-	return false;
-}

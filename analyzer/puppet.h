@@ -106,7 +106,7 @@ int64_t vmsc_puppet_stripe(struct vmsc_puppet *puppet, uint64_t addr, uint64_t p
  * @text both ways are gone, where there are two, and must agree.
  */
 int vmsc_puppet_look(struct vmsc_puppet *puppet, bool text, struct vmsc_seen_record *seen, int max);
-/* Has [start, end) an anonymous page? *addr is the first. */
+/* puppet_pages.c: has [start, end) an anonymous page? *addr is the first. */
 bool vmsc_puppet_has_page(struct vmsc_puppet *puppet, uint64_t start, uint64_t end, uint64_t *addr);
 
 #endif

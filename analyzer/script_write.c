@@ -72,6 +72,7 @@ json_t *vmsc_step_to_json(const struct vmsc_step *step)
 		vmsc_json_put(object, "force", json_boolean(step->kind == VMSC_STEP_POKE));
 		vmsc_json_put(object, "result", vmsc_result_to_json(0, step->result));
 		break;
+	case VMSC_STEP_FOUND: /* in no script */
 	case VMSC_STEP_FORK:
 		object = json_object();
 		vmsc_json_put(object, "fork", json_integer((json_int_t)step->value));
@@ -166,6 +167,7 @@ char *vmsc_step_to_text(const struct vmsc_step *step)
 		return vmsc_call_to_text(&written);
 	case VMSC_STEP_FORK:
 		return vmsc_format("fork");
+	case VMSC_STEP_FOUND:
 	case VMSC_STEP_LIMITS:
 		return vmsc_format("other limits");
 	default:

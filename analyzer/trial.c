@@ -125,27 +125,36 @@ static int grow_stack(struct vmsc_mm *mm, const struct vmsc_step *step, uint64_t
 	return err;
 }
 
+static void model_fault(struct vmsc_mm *mm, uint64_t addr)
+{
+	if (vmsc_mm_fault(mm, addr) == -ENOMEM)
+		vmsc_out_of_memory();
+}
+
 /* The stack grows before the access is judged; otherwise only an access that worked tells something. */
-static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step)
+static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step, bool untold)
 {
 	bool writes = step->write || step->kind == VMSC_STEP_POKE;
 	struct vmsc_vma vma;
 	uint64_t allowed;
-	int err = -EFAULT;
 
 	if (!vmsc_mm_find(mm, step->addr, &vma))
 		return -EFAULT;
 	if (vma.start > step->addr) {
-		if (vma.vm_flags & VMSC_VM(GROWSDOWN))
-			err = grow_stack(mm, step, vma.end);
+		int err = vma.vm_flags & VMSC_VM(GROWSDOWN) ? grow_stack(mm, step, vma.end) : -EFAULT;
+
 		return err ? -EFAULT : step->result; /* what it grew to may still not be accessible */
 	}
+	/* What a debugger does nobody expects; and where a userfaultfd is asked, no page tells of the
+	 * anon_vma. */
+	if (untold && step->kind == VMSC_STEP_TOUCH && !(vma.vm_flags & VMSC_VM(UFFD_MISSING)))
+		return step->result;
 	if (!writes && !step->result && reads_huge(&vma, step->addr))
-		err = vmsc_mm_fault(mm, step->addr);
+		model_fault(mm, step->addr);
 	/* Where a userfaultfd is to be asked, the anon_vma is there before the question. */
 	allowed = vma.vm_flags & (step->kind == VMSC_STEP_POKE ? VMSC_VM(MAYWRITE) : VMSC_VM(WRITE));
 	if (writes && (!step->result || ((vma.vm_flags & VMSC_VM(UFFD_MISSING)) && allowed)))
-		err = vmsc_mm_fault(mm, step->addr);
+		model_fault(mm, step->addr);
 	return step->result;
 }
 
@@ -205,13 +214,16 @@ static int64_t model_step(struct vmsc_trial *trial, struct vmsc_mm *mm, struct v
 	switch (step->kind) {
 	case VMSC_STEP_CALL:
 		if (step->call.nr == SYS_io_destroy) /* reads the ring */
-			(void)model_touch(mm, &(struct vmsc_step){.addr = step->call.args[0]});
+			(void)model_touch(mm, &(struct vmsc_step){.addr = step->call.args[0]}, false);
 		if (vmsc_mm_step(mm, &step->call, &trial->out))
 			vmsc_out_of_memory();
 		return trial->out.predicted;
 	case VMSC_STEP_TOUCH:
 	case VMSC_STEP_POKE:
-		return model_touch(mm, step);
+		return model_touch(mm, step, trial->config.asks);
+	case VMSC_STEP_FOUND:
+		model_fault(mm, step->addr);
+		return 0;
 	case VMSC_STEP_LIMITS:
 		model_limits(trial, mm, &step->limits);
 		return 0;
@@ -222,15 +234,19 @@ static int64_t model_step(struct vmsc_trial *trial, struct vmsc_mm *mm, struct v
 
 static struct vmsc_mm *model_again(struct vmsc_trial *trial, uint8_t process);
 
-/* The child's model: its parent's so far, then the fork. */
-static struct vmsc_mm *fork_model(struct vmsc_trial *trial, uint8_t parent, size_t nr_steps)
+/* The child's model: its parent's up to the fork, step @fork; what was found then to be inherited; then the
+ * fork. */
+static struct vmsc_mm *fork_model(struct vmsc_trial *trial, uint8_t parent, size_t fork)
 {
 	size_t all = trial->nr_steps;
 	struct vmsc_mm *mm;
 
-	trial->nr_steps = nr_steps;
+	trial->nr_steps = fork;
 	mm = model_again(trial, parent);
 	trial->nr_steps = all;
+	for (size_t i = fork + 1;
+	     i < all && trial->history[i].kind == VMSC_STEP_FOUND && trial->history[i].value; i++)
+		model_fault(mm, trial->history[i].addr);
 	if (vmsc_mm_fork(mm))
 		vmsc_out_of_memory();
 	return mm;
@@ -245,7 +261,8 @@ static struct vmsc_mm *model_again(struct vmsc_trial *trial, uint8_t process)
 
 		if (step->kind == VMSC_STEP_FORK && step->value == process && !step->result)
 			mm = fork_model(trial, step->process, i);
-		else if (mm && (step->process == process || step->kind == VMSC_STEP_LIMITS))
+		else if (mm && (step->process == process || step->kind == VMSC_STEP_LIMITS) &&
+			 !(step->kind == VMSC_STEP_FOUND && step->value))
 			(void)model_step(trial, mm, step);
 	}
 	return mm;
@@ -356,6 +373,7 @@ static bool results_differ(struct vmsc_trial *trial, const struct vmsc_step *ste
 	if (step->kind == VMSC_STEP_CALL) {
 		trial->calls++;
 		trial->undetermined += out->undetermined != VMSC_HIDDEN_NOTHING;
+		trial->unasked += out->undetermined == VMSC_HIDDEN_ANON_VMA;
 		if (out->address_asked && step->result >= 0) {
 			trial->addresses_asked++;
 			trial->addresses_predicted +=
@@ -410,6 +428,8 @@ static enum vmsc_trial_verdict judge(struct vmsc_trial *trial, struct vmsc_step 
 
 	if (is_unknown(step, said) && !(differ && !trial->out.undetermined))
 		return VMSC_TRIAL_UNKNOWN;
+	if (trial->config.asks && trial->out.undetermined == VMSC_HIDDEN_ANON_VMA)
+		return VMSC_TRIAL_UNKNOWN; /* a recorder would look at maps now */
 	if (vmsc_trial_compare(trial, process, false))
 		return differs(trial, process);
 	if (step->kind == VMSC_STEP_FORK && !step->result &&
@@ -423,6 +443,36 @@ static enum vmsc_trial_verdict judge(struct vmsc_trial *trial, struct vmsc_step 
 		 step->result < 0 ? "-" : "", (uint64_t)(step->result < 0 ? -step->result : step->result),
 		 said < 0 ? "-" : "", (uint64_t)(said < 0 ? -said : said));
 	return VMSC_TRIAL_DIFFERS;
+}
+
+enum { MOST_ASKS = 64 };
+
+/* What the model must know before the call is answered from the pages that there are, and kept for copies of
+ * it. */
+static void answer(struct vmsc_trial *trial, uint8_t process, struct vmsc_mm *mm,
+		   const struct vmsc_call *call)
+{
+	struct vmsc_step found = {
+		.kind = VMSC_STEP_FOUND, .process = process, .value = call->nr == SYS_clone};
+	struct vmsc_range asks[MOST_ASKS];
+	size_t nr = vmsc_mm_asks(mm, call, asks, MOST_ASKS);
+
+	trial->asked += nr;
+	for (size_t i = 0; i < nr && i < MOST_ASKS; i++)
+		if (vmsc_puppet_has_page(&trial->processes[process].puppet, asks[i].start, asks[i].end,
+					 &found.addr)) {
+			model_fault(mm, found.addr);
+			remember(trial, &found);
+		}
+}
+
+/* A child asks for what it inherits as long as it is all there. */
+static void answer_child(struct vmsc_trial *trial, const struct vmsc_step *fork)
+{
+	struct vmsc_mm *parents = model_again(trial, fork->process);
+
+	answer(trial, (uint8_t)fork->value, parents, &(struct vmsc_call){.nr = SYS_clone});
+	vmsc_mm_free(parents);
 }
 
 /* The kernel has made it: now the model, and do they agree? */
@@ -439,8 +489,11 @@ static enum vmsc_trial_verdict settle(struct vmsc_trial *trial, struct vmsc_step
 		for (uint8_t i = 0; i < VMSC_TRIAL_PROCESSES; i++)
 			if (i != step->process && trial->processes[i].alive)
 				model_limits(trial, trial->processes[i].mm, &step->limits);
-	if (step->kind == VMSC_STEP_FORK && !step->result)
+	if (step->kind == VMSC_STEP_FORK && !step->result) {
+		if (trial->config.asks)
+			answer_child(trial, step);
 		trial->processes[step->value].mm = model_again(trial, (uint8_t)step->value);
+	}
 	return judge(trial, step, said);
 }
 
@@ -454,6 +507,8 @@ enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_st
 		return failed(trial, "a step in the memory that the trial needs for itself");
 	process = &trial->processes[step->process];
 	watch(process->puppet.pid);
+	if (trial->config.asks && step->kind == VMSC_STEP_CALL)
+		answer(trial, step->process, process->mm, &step->call);
 	vmsc_trial_do(trial, step);
 	return process->puppet.dead ? died(trial, &process->puppet) : settle(trial, step);
 }

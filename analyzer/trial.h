@@ -15,6 +15,8 @@ enum vmsc_step_kind {
 	VMSC_STEP_POKE,	  /* written whatever the access rights are, as a debugger does */
 	VMSC_STEP_FORK,	  /* by process; value: the number of the new one */
 	VMSC_STEP_LIMITS, /* limits, of all processes */
+	VMSC_STEP_FOUND,  /* in a trial's history: asked, the process has a page at addr; value: it was
+			     inherited */
 };
 
 struct vmsc_step {
@@ -40,6 +42,8 @@ struct vmsc_trial_config {
 	 * say the result without having been told.
 	 */
 	bool told;
+	/* Nor of touches: before a call it asks what it must know, as when a program is recorded. */
+	bool asks;
 };
 
 /* What a number of the model's stands for, learned when it is first seen. */
@@ -91,6 +95,7 @@ struct vmsc_trial {
 	size_t nr_steps, room;
 	struct vmsc_trial_view view; /* of the process that made the last step */
 	struct vmsc_outcome out;
+	uint64_t asked, unasked; /* questions; calls that hung on an anon_vma that was not known */
 	uint64_t calls, undetermined, addresses_asked, addresses_predicted;
 	char why[400];
 	bool again;	  /* vmsc_trial_compare() could not tell */

@@ -53,9 +53,11 @@ static bool is_alike(const struct vmsc_mm *mm, const struct vmsc_node *prev, con
 /* A new mapping between two that are alike joins both only if their anon_vmas allow. */
 static void ask_around(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
 {
-	const struct vmsc_node *prev = vmsc_tree_prev(mm, start), *next = vmsc_tree_find(mm, end);
+	/* Of what the mapping goes over, a part may stay on either side. */
+	const struct vmsc_node *prev = start ? vmsc_tree_find(mm, start - 1) : NULL,
+			       *next = vmsc_tree_find(mm, end);
 
-	if (!prev || !next || prev->vma.end != start || next->vma.start != end || !is_alike(mm, prev, next))
+	if (!prev || !next || prev->vma.start >= start || next->vma.start > end || !is_alike(mm, prev, next))
 		return;
 	ask(asks, prev);
 	ask(asks, next);

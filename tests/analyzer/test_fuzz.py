@@ -2,6 +2,7 @@
 """conform and fuzz: calls made for real, against the model with the right rules and with wrong ones."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -168,6 +169,17 @@ class Fuzz(Case):
         seeds = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(b"seed ")]
         self.assertGreaterEqual(len(seeds), 3, done)
         self.assertEqual(len(seeds), len(set(seeds)))
+
+    def test_what_is_touched_is_asked(self):
+        done = run("fuzz", "--ask", "--calls", "4000")
+        self.assertEqual(done.returncode, 0, done)
+        said = re.search(rb"^fuzz: ([0-9]+) questions; ([0-9]+) calls hung", done.stdout, re.M)
+        self.assertGreater(int(said[1]), 100)
+        self.assertLessEqual(int(said[2]), 1)
+        # A mapping over the end of one and the beginning of another: both had to be asked.
+        for seed in ("1191", "1257"):
+            done = run("fuzz", "--ask", "--seed", seed, "--calls", "1")
+            self.assertEqual(done.returncode, 0, done)
 
     def test_options(self):
         self.assertEqual(run("fuzz", "--help").returncode, 0)
