@@ -175,6 +175,12 @@ static int add_word(struct memo *memo, unw_cursor_t *cursor, int reg, uint64_t f
 	return 1;
 }
 
+/* Were there frames beyond these, for which there was no room? Some of those that were counted are ours. */
+static bool is_cut_off(const struct vmsc_frames *frames)
+{
+	return frames->nr + VMSC_STACK_OURS >= VMSC_STACK_MAX;
+}
+
 /* All words that the unwinding read, outwards from @frame; and are the frames those that we know? */
 static bool collect(struct memo *memo, unw_cursor_t *cursor, uint64_t frame)
 {
@@ -192,6 +198,8 @@ static bool collect(struct memo *memo, unw_cursor_t *cursor, uint64_t frame)
 			known++;
 		else if (known)
 			return false;
+		if (known && known == memo->frames.nr && is_cut_off(&memo->frames))
+			return true;
 	}
 	return more >= 0 && memo->frames.nr && known == memo->frames.nr;
 }

@@ -15,7 +15,6 @@
 
 #include "inject.h"
 
-#define SKIP_ROOM 12 /* frames of ours on top */
 #define UNWINDER_TLS 256 /* bytes of thread data it may have */
 #define UNWIND_ROOM 12288 /* bytes of stack that the unwinder may need */
 #define WORDS_SEARCHED 24 /* of the stack, for a return address into the unwinder */
@@ -173,7 +172,7 @@ static void unwind(void)
 	int nr, skip = 0;
 
 	nr = backtrace_of(raw, VMSC_STACK_MAX);
-	while (skip < nr && skip < SKIP_ROOM && is_ours((uintptr_t)raw[skip]))
+	while (skip < nr && skip < VMSC_STACK_OURS && is_ours((uintptr_t)raw[skip]))
 		skip++;
 	/* the frame of a trap's handler */
 	if (skip && skip < nr && (uintptr_t)raw[skip] == vmsc_door_restorer())

@@ -10,6 +10,8 @@
 #include "slots.h"
 #include "vmascope/trace.h"
 
+#define VMSC_STACK_OURS 12 /* frames of ours on top, at most */
+
 struct vmsc_frames {
 	uint64_t hash; /* of the others, never 0 where there are frames */
 	uint32_t nr;
