@@ -163,6 +163,8 @@ http { access_log off; gzip on; gzip_types *; gzip_min_length 100; aio threads; 
                 raise subprocess.CalledProcessError(server.returncode, "nginx")
             return seconds
         finally:
+            if server.poll() is None:  # the workers too
+                subprocess.run([*self.argv(folder), "-s", "stop"], cwd=cwd, check=False)
             server.kill()
 
     @staticmethod
