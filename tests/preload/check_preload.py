@@ -530,6 +530,22 @@ def case_layout():
         compare_layouts(native, theirs)
 
 
+def case_layout_python():
+    """The same for a program with some hundreds of allocations and libraries that are loaded late."""
+    no_randomize = ctypes.CDLL(None).personality
+    script = "import ctypes, json, sqlite3, threading\nt = threading.Thread(target=len, args=([],))\nt.start()\nt.join()\n" \
+             "print(open('/proc/self/maps').read(), end='')"
+    command = ["/usr/bin/python3", "-S", "-E", "-c", script]
+    if not os.access(command[0], os.X_OK):
+        sys.exit(77)
+    native = subprocess.run(command, preexec_fn=lambda: no_randomize(0x40000), capture_output=True, check=True)
+    native = [Vma(line) for line in native.stdout.decode().splitlines()]
+    run = Run(*command, VMASCOPE_CAPTURE="full", preexec=lambda: no_randomize(0x40000))
+    own = [(r.start, r.end) for r in run.only().of("OWN")]
+    theirs = [v for v in map(Vma, run.out.splitlines()) if not any(start <= v.start < end for start, end in own)]
+    compare_layouts(native, theirs)
+
+
 def compare_layouts(native, traced):
     """Up to libc's data all is the same, but for one distance and the length of the heap; above it lies our library."""
     def split(vmas):
@@ -542,13 +558,20 @@ def compare_layouts(native, traced):
     other_heap, other_below, other_base = split(traced)
     need(other_heap.start == heap.start and 0 <= other_heap.end - heap.end <= 16384, "%s %s" % (heap, other_heap))
     need(len(below) == len(other_below), "%s\n%s" % (below, other_below))
-    for one, other in zip(below, other_below):
-        shift = base - other_base if one.start > heap.end else 0
+    shift, longer = base - other_base, 0
+    for one, other in reversed(list(zip(below, other_below))):
         need(one.what == other.what, "%s %s" % (one, other))
+        if one.end == base and len(one.what) == 1:
+            longer = other.end - other.start - (one.end - one.start)  # the main thread's data, and ours among them
+            need(0 <= longer <= 16384, "%s %s" % (one, other))
+            other.start += longer
+        by = shift if one.start > heap.end else 0
         if one.start % (1 << 26) == 0 or one.end % (1 << 26) == 0:
-            shift = 0  # malloc's arenas go by 64 MiB
+            by = 0  # malloc's arenas go by 64 MiB
         if one is not heap:
-            need((one.start, one.end) == (other.start + shift, other.end + shift), "%s %s" % (one, other))
+            need((one.start, one.end) == (other.start + by, other.end + by), "%s %s" % (one, other))
+        if one.end == base and len(one.what) == 1:
+            shift += longer
 
 
 def case_restrict():
