@@ -53,6 +53,7 @@ long vmsc_fork(uint32_t nr, const uint64_t args[6])
 	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();
+	vmsc_stack_fork_begins();
 	/* Without the lock the child finds a model that may not be whole, and starts from the maps. */
 	if (!vmsc_lock_try(call.tid)) {
 		ret = vmsc_call_raw(nr, args);
@@ -63,6 +64,8 @@ long vmsc_fork(uint32_t nr, const uint64_t args[6])
 	}
 	if (!ret)
 		vmsc_fork_child();
+	else
+		vmsc_stack_fork_ends();
 	return ret;
 }
 
@@ -143,6 +146,7 @@ static void distrust(void)
 void vmsc_fork_child(void)
 {
 	struct vmsc_replay *parents = vmsc_rec.model_busy ? NULL : vmsc_rec.replay;
+	bool can_unwind = vmsc_stack_child();
 
 	vmsc_spare_child();
 	if (!vmsc_rec.options.follow) {
@@ -155,6 +159,10 @@ void vmsc_fork_child(void)
 	vmsc_rec.shared->pid = sys_getpid();
 	if (vmsc_rec.model_busy)
 		distrust();
+	if (!can_unwind) {
+		vmsc_rec.options.stacks = false;
+		vmsc_problem("forked while another thread was in the unwinder; no call stacks are recorded");
+	}
 	vmsc_rec.replay = NULL;
 	vmsc_rec.model_busy = 0;
 	if (vmsc_start_trace()) {

@@ -299,7 +299,8 @@ static long enter(uint32_t nr, const uint64_t args[6], uint64_t at)
 	long ret;
 
 	if (has_jumped_out(self, at)) {
-		self->depth = self->unwinding = 0;
+		self->depth = 0;
+		vmsc_stack_leave();
 		vmsc_call_recover();
 	}
 	if (!self->depth++)

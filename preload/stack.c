@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <link.h>
 #include <string.h>
+#include <time.h>
 
 #include "arena.h"
 #include "memo.h"
 #include "door.h"
 #include "recorder.h"
+#include "sys.h"
 #include "writer.h"
 
 #include "inject.h"
@@ -18,6 +20,8 @@
 #define UNWINDER_TLS 256 /* bytes of thread data it may have */
 #define UNWIND_ROOM 12288 /* bytes of stack that the unwinder may need */
 #define WORDS_SEARCHED 24 /* of the stack, for a return address into the unwinder */
+#define FORK_TRIES 1000 /* naps of a fork, for threads that unwind */
+#define TAKE_TRIES 10000 /* naps of a thread, for forks */
 
 /* ld.so's: the address of a module's thread data. */
 void *__tls_get_addr(size_t index[2]);
@@ -35,6 +39,9 @@ static __thread char unwinder_tls[UNWINDER_TLS] __attribute__((aligned(64)));
 static struct known_stack *table = NULL;
 static uint32_t slots = 0, nr_stacks = 0;
 static __thread struct vmsc_frames taken; /* a program's stack may have no room for it */
+static uint32_t nr_unwinding = 0, nr_forking = 0; /* threads */
+static __thread bool forks_quietly = false;
+static bool never_quiet = false;
 
 static int find_text(struct dl_phdr_info *info, size_t size, void *ctx)
 {
@@ -165,6 +172,65 @@ static uint64_t hash_of(const struct vmsc_frames *frames)
 	return hash ? hash : 1;
 }
 
+static void nap(void)
+{
+	const struct timespec time = { 0, 1000000 };
+
+	sys3(SYS_nanosleep, (uintptr_t)&time, 0, 0);
+}
+
+/* Not while another thread forks: the child would inherit locks of the unwinder, and of the loader, that nobody opens. */
+static bool enter_unwinder(void)
+{
+	for (int i = 0; i < TAKE_TRIES; i++) {
+		__atomic_add_fetch(&nr_unwinding, 1, __ATOMIC_SEQ_CST);
+		if (!__atomic_load_n(&nr_forking, __ATOMIC_SEQ_CST)) {
+			vmsc_self.unwinding = 1;
+			return true;
+		}
+		__atomic_sub_fetch(&nr_unwinding, 1, __ATOMIC_SEQ_CST);
+		nap();
+	}
+	return false;
+}
+
+void vmsc_stack_leave(void)
+{
+	if (!vmsc_self.unwinding)
+		return;
+	vmsc_self.unwinding = 0;
+	__atomic_sub_fetch(&nr_unwinding, 1, __ATOMIC_SEQ_CST);
+}
+
+void vmsc_stack_fork_begins(void)
+{
+	__atomic_add_fetch(&nr_forking, 1, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < FORK_TRIES && !never_quiet; i++) {
+		if (__atomic_load_n(&nr_unwinding, __ATOMIC_SEQ_CST) <= vmsc_self.unwinding) {
+			forks_quietly = true;
+			return;
+		}
+		nap();
+	}
+	never_quiet = true;
+}
+
+void vmsc_stack_fork_ends(void)
+{
+	forks_quietly = false;
+	__atomic_sub_fetch(&nr_forking, 1, __ATOMIC_SEQ_CST);
+}
+
+bool vmsc_stack_child(void)
+{
+	bool usable = forks_quietly || nr_unwinding <= vmsc_self.unwinding;
+
+	nr_unwinding = vmsc_self.unwinding;
+	nr_forking = 0;
+	forks_quietly = never_quiet = false;
+	return usable;
+}
+
 /* The program's frames of what the unwinder gives. */
 static void unwind(void)
 {
@@ -190,14 +256,13 @@ const struct vmsc_frames *vmsc_stack_take(void)
 	taken.nr = 0;
 	if (!vmsc_rec.options.stacks || vmsc_rec.shares_thread_data || vmsc_self.depth != 1 || !has_room() || !prepare_thread())
 		return &taken;
-	if (vmsc_memo_find(frame, &taken, &wanted))
+	if (vmsc_memo_find(frame, &taken, &wanted) || !enter_unwinder())
 		return &taken;
-	vmsc_self.unwinding = 1;
 	unwind();
 	taken.hash = hash_of(&taken);
 	if (wanted)
 		vmsc_memo_learn(frame, &taken);
-	vmsc_self.unwinding = 0;
+	vmsc_stack_leave();
 	errno = saved;
 	return &taken;
 }

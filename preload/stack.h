@@ -30,6 +30,17 @@ void vmsc_stack_warm_up(void);
  */
 const struct vmsc_frames *vmsc_stack_take(void);
 
+/* This thread is no longer in the unwinder, if it was: a handler left it by a jump. */
+void vmsc_stack_leave(void);
+
+/*
+ * Around a fork, not under the lock: no other thread is in the unwinder between them, if that can be had. vmsc_stack_child()
+ * in the child: may it be used there?
+ */
+void vmsc_stack_fork_begins(void);
+void vmsc_stack_fork_ends(void);
+bool vmsc_stack_child(void);
+
 /* Where handlers of this thread run with little room. */
 void vmsc_stack_set_alternate(const stack_t *stack);
 

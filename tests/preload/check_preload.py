@@ -437,6 +437,16 @@ def case_sigsys_trap_all():
         need(told["verdict"] == "match", "%s: %s" % (how, told["verdict"]))
 
 
+def case_forking():
+    """Children of a fork in the midst of other threads' unwinding: with stacks of their own, and none hangs."""
+    run = Run("victim_forking", "60")
+    need(run.status == 0, "status %d" % run.status)
+    need(len(run.traces) == 61, "%d traces" % len(run.traces))
+    for trace in run.traces:
+        check_sane(trace)
+        need(any(c.stack for c in trace.of("CALL", name="mmap")), "no stacks")
+
+
 def case_mix():
     run = Run("victim_mix", "1", VMASCOPE_CAPTURE="full", VMASCOPE_FOLLOW="0")
     need(run.status == 0, "status %d" % run.status)
