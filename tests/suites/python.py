@@ -71,4 +71,7 @@ class Python(Suite):
             raise fetch.Missing("this Python has no such tests")
 
     def units(self):
-        return [Unit("", [self.python, "-m", "test", "-v", "test_" + self.name], results, merged=True)]
+        command = [self.python, "-m", "test", "-v", "test_" + self.name]
+        if self.name == "socket":  # in a virtual machine these connect to its host, and wait
+            command += ["--ignore", "*VSOCK*"]
+        return [Unit("", command, results, merged=True)]

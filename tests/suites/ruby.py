@@ -9,7 +9,7 @@ import fetch
 from suite import Suite, Unit
 
 FILES = ("gc gc_compact fiber process signal thread thread_queue thread_cv continuation io io_buffer exception backtrace "
-         "proc weakmap objectspace file require sleep").split()
+         "proc weakmap objectspace require sleep").split()
 LEFT_OUT = "too_long_path"  # thousands of processes at once, for root
 BEGUN = re.compile(r"^\[ *\d+/\d+\] (\w+#\S+)", re.MULTILINE)
 NOT_OK = re.compile(r"^ +\d+\) (Failure|Error|Skipped):\n(\w+#[^\s:]+)", re.MULTILINE)

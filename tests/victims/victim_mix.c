@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Everything at once, for as many seconds as are given: threads that change memory by libc's and by the
- * program's own instructions, on stacks and signal stacks, forks of both kinds, and a storm of signals whose
- * handler does the same. Exit status 0: every call answered as it must.
+ * program's own instructions, on stacks and signal stacks, forks of both kinds, and a storm of signals, one in
+ * as many microseconds as are given, whose handler does the same. Exit status 0: every call answered as it must.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -74,7 +74,8 @@ static void *work(void *arg)
 int main(int argc, char **argv)
 {
 	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART | SA_ONSTACK};
-	const struct itimerval often = {{0, 500}, {0, 500}};
+	const int period = argc > 2 ? atoi(argv[2]) : 500;
+	const struct itimerval often = {{0, period}, {0, period}};
 	struct timespec rest = {argc > 1 ? atoi(argv[1]) : 1, 0};
 	pthread_t threads[NR_THREADS];
 
