@@ -22,12 +22,18 @@ uint64_t vmsc_call_argument(const struct vmsc_call_record *record, unsigned int 
 
 const struct vmsc_failure *vmsc_failure_of(const struct vmsc_history *history, uint64_t seq)
 {
-	size_t i;
+	size_t low = 0, high = history->nr_failures, middle;
 
-	for (i = 0; i < history->nr_failures; i++)
-		if (history->failures[i].first.call == seq)
-			return &history->failures[i].first;
-	return NULL;
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (history->failures[middle].first.call < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < history->nr_failures && history->failures[low].first.call == seq
+		       ? &history->failures[low].first
+		       : NULL;
 }
 
 static void write_field(const char *text, const char *end, FILE *out)

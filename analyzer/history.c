@@ -254,10 +254,11 @@ static void follow_call(struct vmsc_history *history, const struct vmsc_mm *mm, 
 		follow_range(history, mm, call->args[0], call->args[1]);
 }
 
+/* Of failures at one site. */
 static bool same_kind(const struct vmsc_failures *kept, const struct vmsc_failures *fresh)
 {
-	return kept->site == fresh->site && kept->error == fresh->error &&
-	       kept->first.cause == fresh->first.cause && kept->first.also == fresh->first.also;
+	return kept->error == fresh->error && kept->first.cause == fresh->first.cause &&
+	       kept->first.also == fresh->first.also;
 }
 
 static void note_failure(struct vmsc_history *history, struct vmsc_mm *mm, const struct vmsc_call *call,
@@ -269,15 +270,17 @@ static void note_failure(struct vmsc_history *history, struct vmsc_mm *mm, const
 	fresh.error = call->result < 0 && call->result >= -4095 ? (int32_t)-call->result : 0;
 	vmsc_failure_explain(&fresh.first, mm, call);
 	history->sites[site].failed++;
-	for (i = 0; i < history->nr_failures; i++) {
-		if (!same_kind(&history->failures[i], &fresh))
+	for (i = history->sites[site].failures; i; i = history->failures[i - 1].next) {
+		if (!same_kind(&history->failures[i - 1], &fresh))
 			continue;
-		history->failures[i].count++;
-		history->failures[i].last_call = call->seq;
+		history->failures[i - 1].count++;
+		history->failures[i - 1].last_call = call->seq;
 		return;
 	}
 	vmsc_failure_measure(&fresh.first, mm, call);
+	fresh.next = history->sites[site].failures;
 	APPEND(history->failures, history->nr_failures, fresh);
+	history->sites[site].failures = history->nr_failures;
 }
 
 void vmsc_history_call(struct vmsc_history *history, struct vmsc_mm *mm, const struct vmsc_call *call,

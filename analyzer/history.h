@@ -22,7 +22,8 @@ struct vmsc_site {
 	uint32_t stack;	  /* an example, id; 0: none */
 	uint16_t nr;
 	uint64_t calls, failed;
-	int64_t vmas; /* that it holds now */
+	size_t failures; /* its last kind of failure, a place in the history's + 1; 0: none */
+	int64_t vmas;	 /* that it holds now */
 	uint64_t first_call;
 };
 
@@ -45,6 +46,7 @@ struct vmsc_failures {
 	uint32_t site;
 	int32_t error; /* 0: brk */
 	uint64_t count, last_call;
+	size_t next; /* another kind of the same site's, as vmsc_site's */
 };
 
 struct vmsc_history {
