@@ -3,6 +3,7 @@
 #include "arena.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "recorder.h"
 #include "sys.h"
@@ -86,9 +87,15 @@ uint64_t vmsc_arena_base(void)
  * The slot is only where we look for room: a program that chooses addresses at random (V8 does) may have something there too.
  * Ours is what we have used of each part.
  */
-bool vmsc_arena_owns(uint64_t start, uint64_t end)
+struct part {
+	uint64_t start, end;
+};
+
+enum { NR_PARTS = 7 };
+
+static void list_parts(struct part parts[NR_PARTS])
 {
-	const uint64_t parts[][2] = {
+	const struct part all[NR_PARTS] = {
 		{ base + VMSC_OWN_STATE, base + VMSC_OWN_STATE + sizeof(struct vmsc_shared) + VMSC_PAGE_SIZE - 1 },
 		{ base + VMSC_OWN_HEADER, base + VMSC_OWN_HEADER + VMSC_TRACE_HEADER_SIZE },
 		{ base + VMSC_OWN_BALLAST, base + VMSC_OWN_BALLAST + VMSC_PAGE_SIZE },
@@ -98,13 +105,45 @@ bool vmsc_arena_owns(uint64_t start, uint64_t end)
 		{ base + VMSC_OWN_POOL, pool_next },
 	};
 
+	memcpy(parts, all, sizeof(all));
+}
+
+bool vmsc_arena_owns(uint64_t start, uint64_t end)
+{
+	struct part parts[NR_PARTS];
+
 	if (!base || start < base || end > base + VMSC_OWN_SIZE || start >= end)
 		return false;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (start >= parts[i][0] && end <= parts[i][1])
+	list_parts(parts);
+	for (size_t i = 0; i < NR_PARTS; i++) {
+		if (start >= parts[i].start && end <= parts[i].end)
 			return true;
 	}
 	return false;
+}
+
+bool vmsc_arena_overlaps(uint64_t start, uint64_t end)
+{
+	struct part parts[NR_PARTS];
+
+	if (!base || end <= base || start >= base + VMSC_OWN_SIZE)
+		return false;
+	list_parts(parts);
+	for (size_t i = 0; i < NR_PARTS; i++) {
+		bool is_inside = start >= parts[i].start && end <= parts[i].end;
+
+		if (is_inside && parts[i].start >= base + VMSC_OWN_LIBRARIES)
+			return false;
+		if (start < parts[i].end && parts[i].start < end)
+			return true;
+	}
+	return false;
+}
+
+void vmsc_arena_libraries(uint64_t *start, uint64_t *end)
+{
+	*start = base + VMSC_OWN_LIBRARIES;
+	*end = library_next;
 }
 
 void vmsc_arena_restart(void)

@@ -39,6 +39,15 @@ uint64_t vmsc_arena_base(void);
 /* Does [start, end) lie in what we have used of our slot? */
 bool vmsc_arena_owns(uint64_t start, uint64_t end);
 
+/*
+ * Has [start, end) anything in common with what we use of our slot? What lies within the libraries' part of it, or in their
+ * memory, is a matter of theirs.
+ */
+bool vmsc_arena_overlaps(uint64_t start, uint64_t end);
+
+/* Where the libraries lie that were loaded for us. */
+void vmsc_arena_libraries(uint64_t *start, uint64_t *end);
+
 /* A mapping of ours as by mmap, also where the process has as many as it may. */
 long vmsc_arena_map(uint64_t at, size_t size, int prot, int flags, int fd, uint64_t offset);
 

@@ -456,6 +456,16 @@ def case_mix():
     check_reports(run, "full", len(run.files))
 
 
+def case_intrude():
+    """A program takes the memory that we work with: it gets it, and the report says that recording stopped."""
+    for how in "unmap", "unmap_trace", "map_state", "protect", "empty":
+        for more in (), ("raw",):
+            run = Run("victim_intrude", how, *more)
+            need(run.status == 0, "%s: status %d" % (how, run.status))
+            told = report(run, run.files[0])
+            need(told["verdict"] == "incomplete" and "stopped" in told["incomplete"], "%s: %s" % (how, told["incomplete"]))
+
+
 POOL = "/proc/sys/vm/nr_hugepages"
 
 
