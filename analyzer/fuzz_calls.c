@@ -398,6 +398,12 @@ static bool is_unmerging(const struct vmsc_step *step)
 		(step->call.nr == SYS_madvise && args[2] == MADV_UNMERGEABLE));
 }
 
+/* Takes a page table for each 2 MiB. */
+static bool is_guarding(const struct vmsc_step *step)
+{
+	return step->kind == VMSC_STEP_CALL && step->call.nr == SYS_madvise && step->call.args[2] == 102;
+}
+
 /* Where a lock or a population may come to all that is mapped, it must fit into the machine; all else, into
  * some seconds. */
 static bool is_too_much(struct vmsc_fuzz *fuzz, const struct vmsc_step *step)
@@ -406,6 +412,8 @@ static bool is_too_much(struct vmsc_fuzz *fuzz, const struct vmsc_step *step)
 	uint64_t len = mapped_by(step);
 
 	if (fuzz->mood.populates && len > most && len < VMSC_PUPPET_TOP)
+		return true;
+	if (is_guarding(step) && step->call.args[1] > vast / 16)
 		return true;
 	fuzz->vast = fuzz->vast || (len > vast && len < VMSC_PUPPET_TOP);
 	return fuzz->vast && is_unmerging(step);

@@ -131,6 +131,15 @@ static void model_fault(struct vmsc_mm *mm, uint64_t addr)
 		vmsc_out_of_memory();
 }
 
+/* The anon_vma is there before a userfaultfd is asked, and before a private file says that it ends earlier.
+ */
+static bool comes_before_failure(const struct vmsc_vma *vma)
+{
+	if (vma->vm_flags & VMSC_VM(UFFD_MISSING))
+		return true;
+	return vma->file && !(vma->vm_flags & (VMSC_VM(MAYSHARE) | VMSC_VM(MAYBE_GUARD)));
+}
+
 /* The stack grows before the access is judged; otherwise only an access that worked tells something. */
 static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step, bool untold)
 {
@@ -145,15 +154,13 @@ static int64_t model_touch(struct vmsc_mm *mm, const struct vmsc_step *step, boo
 
 		return err ? -EFAULT : step->result; /* what it grew to may still not be accessible */
 	}
-	/* What a debugger does nobody expects; and where a userfaultfd is asked, no page tells of the
-	 * anon_vma. */
-	if (untold && step->kind == VMSC_STEP_TOUCH && !(vma.vm_flags & VMSC_VM(UFFD_MISSING)))
+	/* What a debugger does nobody expects; and where a fault fails, no page tells of the anon_vma. */
+	if (untold && step->kind == VMSC_STEP_TOUCH && !comes_before_failure(&vma))
 		return step->result;
 	if (!writes && !step->result && reads_huge(&vma, step->addr))
 		model_fault(mm, step->addr);
-	/* Where a userfaultfd is to be asked, the anon_vma is there before the question. */
 	allowed = vma.vm_flags & (step->kind == VMSC_STEP_POKE ? VMSC_VM(MAYWRITE) : VMSC_VM(WRITE));
-	if (writes && (!step->result || ((vma.vm_flags & VMSC_VM(UFFD_MISSING)) && allowed)))
+	if (writes && (!step->result || (comes_before_failure(&vma) && allowed)))
 		model_fault(mm, step->addr);
 	return step->result;
 }
