@@ -279,6 +279,14 @@ static bool has_secret_memory(void)
 	return fd >= 0;
 }
 
+static bool has_min_address(void)
+{
+	struct vmsc_limits limits;
+
+	vmsc_trial_limits(&limits);
+	return limits.fixed_min_addr == 65536;
+}
+
 static bool has_needs(const json_t *line, vmsc_rules_t rules)
 {
 	const char *needs = json_string_value(json_object_get(line, "needs"));
@@ -287,6 +295,8 @@ static bool has_needs(const json_t *line, vmsc_rules_t rules)
 		return has_huge_pages();
 	if (needs && !strcmp(needs, "secret-memory"))
 		return has_secret_memory();
+	if (needs && !strcmp(needs, "min-address"))
+		return has_min_address();
 	return !needs || (!strcmp(needs, "anon-vma-name") && vmsc_has_rule(rules, VMSC_RULE_ANON_VMA_NAME));
 }
 

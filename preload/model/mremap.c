@@ -270,6 +270,7 @@ static int64_t choose_new_addr(struct vmsc_mm *mm, const struct remap *remap)
 				   .flags = node->vma.vm_flags & VMSC_VM(MAYSHARE) ? MAP_SHARED_ : 0,
 				   .file = vmsc_mm_file_of(mm, node->vma.file)};
 	int64_t found;
+	int err;
 
 	place.pgoff = node->vma.pgoff + ((remap->addr - node->vma.start) >> VMSC_PAGE_SHIFT);
 	if (place.file.kind == VMSC_FILE_HUGETLB)
@@ -290,7 +291,10 @@ static int64_t choose_new_addr(struct vmsc_mm *mm, const struct remap *remap)
 	}
 	if (!found)
 		mm->hidden = VMSC_HIDDEN_ADDRESS;
-	return found ? found : -ENOMEM;
+	if (found <= 0 || mm->force)
+		return found ? found : -ENOMEM;
+	err = vmsc_mm_refuses_low(mm, (uint64_t)found); /* mremap does not round its hint up, as mmap does */
+	return err ? err : found;
 }
 
 static int check_vma(const struct vmsc_mm *mm, struct remap *remap, const struct vmsc_node *node)
