@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -756,6 +758,37 @@ static enum vmsc_finding pkeys(struct vmsc_evidence *evidence)
 	return say(evidence, VMSC_FOUND_NO, "pkey_alloc: %s", strerror(errno));
 }
 
+/* Returns: a userfaultfd for faults of the process's own, or -1. */
+static int open_userfaultfd(void)
+{
+	struct uffdio_api api = {.api = UFFD_API};
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | 1 /* UFFD_USER_MODE_ONLY */);
+
+	return fd >= 0 && !ioctl(fd, UFFDIO_API, &api) ? fd : -1;
+}
+
+static bool watch(int fd, size_t first, size_t nr)
+{
+	struct uffdio_register range = {.range = {SCRATCH_BASE + first * PAGE, nr * PAGE},
+					.mode = UFFDIO_REGISTER_MODE_MISSING};
+
+	return !ioctl(fd, UFFDIO_REGISTER, &range);
+}
+
+static enum vmsc_finding uffd_range_pgoff(struct vmsc_evidence *evidence)
+{
+	int fd = open_userfaultfd();
+	size_t vmas;
+
+	if (fd < 0)
+		return impossible(evidence, "userfaultfd");
+	if (!scratch_map(0, 3, RW, ANON) || !watch(fd, 2, 1) || !watch(fd, 1, 1))
+		return impossible(evidence, "registering pages");
+	vmas = scratch_vmas(0, 3);
+	return say(evidence, yes_if(vmas == 2),
+		   "of three pages the last and then the middle one registered: %zu VMAs", vmas);
+}
+
 /* clang-format off */
 static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidence *) = {
 	[VMSC_RULE_MPROTECT_UNACCOUNT] = mprotect_unaccount,
@@ -772,6 +805,7 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_MSEAL_DEV_ZERO] = mseal_dev_zero,
 	[VMSC_RULE_DROPPABLE] = droppable,
 	[VMSC_RULE_MAP_STACK_NOHUGEPAGE] = map_stack_nohugepage,
+	[VMSC_RULE_UFFD_RANGE_PGOFF] = uffd_range_pgoff,
 	[VMSC_RULE_MDWE] = mdwe,
 	[VMSC_RULE_MDWE_NO_INHERIT] = mdwe_no_inherit,
 	[VMSC_RULE_REMOVE_MAYWRITE] = remove_maywrite,

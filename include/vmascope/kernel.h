@@ -119,6 +119,8 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	X(MAP_STACK_NOHUGEPAGE, "map-stack-nohugepage", 6, 7, 0, 0)                                                    \
 	/* MAP_DROPPABLE mappings are never locked */                                                                  \
 	X(MLOCK_SKIPS_DROPPABLE, "mlock-skips-droppable", 6, 18, 0, 0)                                                 \
+	/* userfaultfd: a range that begins inside of a VMA joins next; before, compared by the pgoff of that VMA's start */   \
+	X(UFFD_RANGE_PGOFF, "uffd-range-pgoff", 6, 4, 0, 0)                                                            \
 	X(MDWE, "mdwe", 6, 3, 0, 0)                                                                                    \
 	/* PR_MDWE_NO_INHERIT: a forked child is free again */                                                        \
 	X(MDWE_NO_INHERIT, "mdwe-no-inherit", 6, 7, 0, 0)                                                              \

@@ -125,6 +125,7 @@ enum { LEFT, RIGHT };
 struct vmsc_change {
 	uint64_t vm_flags;
 	uint32_t policy, uffd, name;
+	bool by_vma_pgoff; /* neighbours are compared as if the range began where its VMA does */
 };
 
 /* The VMAs that an unmapping has gathered; they stay in the tree until it completes. */

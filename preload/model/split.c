@@ -6,7 +6,10 @@
 
 struct vmsc_change vmsc_change_of(const struct vmsc_node *node)
 {
-	return (struct vmsc_change){node->vma.vm_flags, node->vma.policy, node->vma.uffd, node->vma.name};
+	return (struct vmsc_change){.vm_flags = node->vma.vm_flags,
+				    .policy = node->vma.policy,
+				    .uffd = node->vma.uffd,
+				    .name = node->vma.name};
 }
 
 uint64_t vmsc_huge_size(const struct vmsc_mm *mm, const struct vmsc_node *node)
@@ -80,7 +83,9 @@ int vmsc_modify(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t start, uin
 	int err = 0;
 
 	vmsc_merge_copy(&merge, &middle->vma);
-	merge.pgoff = middle->vma.pgoff + ((start - middle->vma.start) >> VMSC_PAGE_SHIFT);
+	merge.pgoff = middle->vma.pgoff;
+	if (!change->by_vma_pgoff)
+		merge.pgoff += (start - middle->vma.start) >> VMSC_PAGE_SHIFT;
 	merge.prev = start == middle->vma.start ? middle->prev : NULL;
 	merge.next = end == middle->vma.end ? middle->next : NULL;
 	merge.vm_flags = change->vm_flags;

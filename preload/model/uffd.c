@@ -33,6 +33,7 @@ static int set_context(struct vmsc_mm *mm, uint64_t start, uint64_t end, uint32_
 		int err = 0;
 
 		change.uffd = uffd;
+		change.by_vma_pgoff = !has_rule(mm, VMSC_RULE_UFFD_RANGE_PGOFF);
 		change.vm_flags = (change.vm_flags & ~VMSC_VM_UFFD) | vm_flags;
 		if (!done)
 			err = vmsc_modify(mm, &node, from, until, &change);
