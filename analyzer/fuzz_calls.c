@@ -398,6 +398,13 @@ static bool is_unmerging(const struct vmsc_step *step)
 		(step->call.nr == SYS_madvise && args[2] == MADV_UNMERGEABLE));
 }
 
+/* Also what was drawn at random may say MAP_LOCKED or MAP_POPULATE. */
+static bool wants_pages(const struct vmsc_step *step)
+{
+	return step->kind == VMSC_STEP_CALL && step->call.nr == SYS_mmap &&
+	       (step->call.args[3] & (MAP_LOCKED | MAP_POPULATE));
+}
+
 /* Takes a page table for each 2 MiB. */
 static bool is_guarding(const struct vmsc_step *step)
 {
@@ -411,7 +418,7 @@ static bool is_too_much(struct vmsc_fuzz *fuzz, const struct vmsc_step *step)
 	const uint64_t most = 4096 * PAGE, vast = UINT64_C(1) << 36;
 	uint64_t len = mapped_by(step);
 
-	if (fuzz->mood.populates && len > most && len < VMSC_PUPPET_TOP)
+	if ((fuzz->mood.populates || wants_pages(step)) && len > most && len < VMSC_PUPPET_TOP)
 		return true;
 	if (is_guarding(step) && step->call.args[1] > vast / 16)
 		return true;
