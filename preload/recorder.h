@@ -29,7 +29,7 @@ enum vmsc_state {
 	VMSC_STATE_OFF, /* calls pass through untouched */
 };
 
-#define VMSC_NR_PENDING 64
+#define VMSC_NR_PENDING 1024
 
 enum {
 	VMSC_PENDING_FREE,
@@ -57,6 +57,7 @@ struct vmsc_shared {
 	uint64_t pending_turn;
 	uint32_t ending_tid;
 	uint32_t turns; /* how often the lock was had: without progress its owner is stuck */
+	uint32_t stuck; /* the turn in which somebody waited in vain: others need not wait for it */
 	struct vmsc_pending pending[VMSC_NR_PENDING];
 };
 

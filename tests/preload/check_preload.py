@@ -466,6 +466,14 @@ def case_intrude():
             need(told["verdict"] == "incomplete" and "stopped" in told["incomplete"], "%s: %s" % (how, told["incomplete"]))
 
 
+def case_blocked():
+    """A call that waits for another thread keeps none from going on; what is then uncertain is said."""
+    run = Run("victim_blocked")
+    trace = run.only()
+    check_counts(run, trace)
+    need(report(run, run.files[0])["verdict"] == "match", "no match")
+
+
 POOL = "/proc/sys/vm/nr_hugepages"
 
 
