@@ -35,26 +35,40 @@ long vmsc_sys_peek(void *to, uint64_t from, size_t size)
 	return got;
 }
 
-int vmsc_sys_hide(int fd)
+/* A number for @fd of at least @base. Returns: the number, @fd itself where there is none. */
+static int move_up(int fd, uint64_t base)
 {
-	struct rlimit limit = { 1024, 1024 };
-	uint64_t base = 0;
-	long high;
+	long high = sys_fcntl(fd, F_DUPFD_CLOEXEC, base);
 
-	if (fd < 0)
-		return fd;
-	sys_getrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur > HIDDEN_BELOW)
-		limit.rlim_cur = HIDDEN_BELOW;
-	if (limit.rlim_cur > 2 * HIDDEN_FDS)
-		base = limit.rlim_cur - HIDDEN_FDS;
-	if (!base)
-		return fd;
-	high = sys_fcntl(fd, F_DUPFD_CLOEXEC, base);
 	if (high < 0)
 		return fd;
 	sys_close(fd);
 	return high;
+}
+
+/* Above a small soft limit, where the program's own descriptors never come: it keeps all of them. */
+static int move_over(int fd, const struct rlimit *limit)
+{
+	struct rlimit raised = *limit;
+
+	raised.rlim_cur = limit->rlim_max < HIDDEN_BELOW ? limit->rlim_max : HIDDEN_BELOW;
+	if (raised.rlim_cur <= 2 * HIDDEN_FDS || sys_setrlimit(RLIMIT_NOFILE, &raised))
+		return fd;
+	fd = move_up(fd, raised.rlim_cur - HIDDEN_FDS);
+	sys_setrlimit(RLIMIT_NOFILE, limit);
+	return fd;
+}
+
+int vmsc_sys_hide(int fd)
+{
+	struct rlimit limit = { 1024, 1024 };
+
+	if (fd < 0)
+		return fd;
+	sys_getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur <= 2 * HIDDEN_FDS)
+		return move_over(fd, &limit);
+	return move_up(fd, (limit.rlim_cur < HIDDEN_BELOW ? limit.rlim_cur : HIDDEN_BELOW) - HIDDEN_FDS);
 }
 
 int vmsc_sys_open_hidden(const char *path, int flags, unsigned int mode)

@@ -99,6 +99,11 @@ static inline long sys_getrlimit(int resource, struct rlimit *limit)
 	return sys6(SYS_prlimit64, 0, resource, 0, (uintptr_t)limit, 0, 0);
 }
 
+static inline long sys_setrlimit(int resource, const struct rlimit *limit)
+{
+	return sys6(SYS_prlimit64, 0, resource, (uintptr_t)limit, 0, 0, 0);
+}
+
 static inline uint32_t sys_gettid(void)
 {
 	return sys3(SYS_gettid, 0, 0, 0);

@@ -8,6 +8,7 @@ import ctypes
 import glob
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -288,6 +289,10 @@ def case_rights():
 def case_fds():
     run = Run("victim_fds")
     check_counts(run, run.only())
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    few = Run("victim_fds", "count", preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (8, hard)))
+    need(few.out == "5\n", "of 8 descriptors the program has " + few.out)
+    check_sane(few.only())
 
 
 def case_api():

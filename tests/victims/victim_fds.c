@@ -6,11 +6,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-int main(void)
+static int count(void)
 {
-	int fd = open("/dev/null", O_RDONLY), pair[2];
+	int nr = 0;
+
+	while (open("/dev/null", O_RDONLY) >= 0)
+		nr++;
+	printf("%d\n", nr);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int fd = argc > 1 ? -1 : open("/dev/null", O_RDONLY), pair[2];
 	int highest = 0;
 
+	if (argc > 1) /* how many can be had? */
+		return argv[1][0] == 'c' ? count() : 7;
 	if (fd != 3 || pipe(pair) || pair[0] != 4 || pair[1] != 5)
 		return 1;
 	for (int i = 3; i < 4096; i++) {
