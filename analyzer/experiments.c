@@ -676,6 +676,24 @@ static enum vmsc_finding dontunmap_clears_account(struct vmsc_evidence *evidence
 		   accounted ? "keeps" : "loses");
 }
 
+static enum vmsc_finding dontunmap_own_pgoff(struct vmsc_evidence *evidence)
+{
+	size_t vmas;
+
+	if (!scratch_map(0, 1, RW, ANON_NORESERVE))
+		return impossible(evidence, "mapping");
+	scratch_touch(0);
+	if (mremap(scratch_page(0), PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, scratch_page(16)) ==
+		    MAP_FAILED ||
+	    mremap(scratch_page(16), PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_FLAG_DONTUNMAP,
+		   scratch_page(32)) == MAP_FAILED ||
+	    !scratch_map(17, 1, RW, ANON_NORESERVE))
+		return impossible(evidence, "moving a page twice");
+	vmas = scratch_vmas(16, 2);
+	return say(evidence, yes_if(vmas == 1),
+		   "a mapping beside what MREMAP_DONTUNMAP left of a moved page: %zu VMAs", vmas);
+}
+
 /* In a forked child: the source goes away and comes back to its old place beside an untouched neighbour. */
 static size_t vmas_after_forked_move(void)
 {
@@ -831,6 +849,7 @@ static enum vmsc_finding (*const experiments[VMSC_NR_RULES])(struct vmsc_evidenc
 	[VMSC_RULE_SECRETMEM_LOCKED] = secretmem_locked,
 	[VMSC_RULE_MREMAP_MULTI] = mremap_multi,
 	[VMSC_RULE_DONTUNMAP_CLEARS_ACCOUNT] = dontunmap_clears_account,
+	[VMSC_RULE_DONTUNMAP_OWN_PGOFF] = dontunmap_own_pgoff,
 	[VMSC_RULE_HEAP_LABEL_STRICT] = heap_label_strict,
 	[VMSC_RULE_ANON_NAME_SHMEM] = anon_name_shmem,
 	[VMSC_RULE_MEMFD_SEAL_READ_ONLY] = memfd_seal_read_only,

@@ -209,6 +209,9 @@ static void keep_source(struct vmsc_mm *mm, const struct remap *remap, const str
 	    source->vma.end == remap->addr + remap->old_len) {
 		vmsc_anon_adopt(&source->vma, 0, 0);
 		source->maybe_touched = false; /* its page tables went with the copy */
+		if (has_rule(mm, VMSC_RULE_DONTUNMAP_OWN_PGOFF) && vmsc_node_is_anonymous(mm, source) &&
+		    !source->vma.file)
+			source->vma.pgoff = source->vma.start >> VMSC_PAGE_SHIFT;
 		vmsc_node_set_flags(mm, source, source->vma.vm_flags);
 	}
 }
