@@ -260,7 +260,7 @@ long vmsc_call(uint32_t nr, const uint64_t args[6])
 	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();
-	if (!vmsc_lock_try(call.tid))
+	if (vmsc_lock_is_stuck() || !vmsc_lock_try(call.tid))
 		return make_unordered(&call, args);
 	if (vmsc_state() == VMSC_STATE_ACTIVE)
 		make_ordered(&call, args, frames);

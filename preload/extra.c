@@ -161,7 +161,6 @@ void vmsc_extra_before(struct vmsc_captured *call)
 
 	if (may_lock(call))
 		vmsc_attach_retell_rights();
-
 	switch (call->nr) {
 	case SYS_mmap:
 		if (call->args[3] & MAP_ANONYMOUS && call->args[3] & MAP_HUGETLB)

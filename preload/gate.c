@@ -152,6 +152,11 @@ static bool is_prctl_restricting(const uint64_t args[6])
 	return args[0] == PR_SET_SECCOMP || (args[0] == SET_DISPATCH && args[1]);
 }
 
+static bool is_clock_forbidden(const uint64_t args[6])
+{
+	return args[0] == PR_SET_TSC && args[1] == PR_TSC_SIGSEGV;
+}
+
 static bool is_arch_prctl_recorded(uint64_t code)
 {
 	return (code >= MAP_VDSO_FIRST && code <= MAP_VDSO_LAST) || code == SHSTK_ENABLE;
@@ -166,9 +171,7 @@ static bool is_passed(uint32_t nr, const uint64_t args[6])
 	case KIND_RANGE:
 		return vmsc_arena_owns(args[0], args[0] + args[1]);
 	case KIND_PRCTL:
-		if (args[0] == PR_SET_TSC && args[1] == PR_TSC_SIGSEGV)
-			vmsc_sys_forget_clock();
-		return !is_prctl_recorded(args[0]) && !is_prctl_restricting(args);
+		return !is_prctl_recorded(args[0]) && !is_prctl_restricting(args) && !is_clock_forbidden(args);
 	case KIND_ARCH_PRCTL:
 		return !is_arch_prctl_recorded(args[0]);
 	case KIND_IOCTL:
@@ -176,9 +179,6 @@ static bool is_passed(uint32_t nr, const uint64_t args[6])
 	case KIND_LIMIT:
 		return !args[2] || (args[0] && args[0] != sys_getpid());
 	case KIND_PIPE:
-		return true;
-	case KIND_URING:
-		vmsc_problem("the program uses io_uring, whose workers may call madvise: that is not recorded");
 		return true;
 	case KIND_KILL:
 		return !vmsc_finish_is_fatal(nr, args);
@@ -275,10 +275,15 @@ static long handle(uint32_t nr, const uint64_t args[6])
 		return restrict_calls(nr, args);
 	case KIND_SIGALTSTACK:
 		return set_altstack(args);
+	case KIND_URING:
+		vmsc_problem("the program uses io_uring, whose workers may call madvise: that is not recorded");
+		return vmsc_call_raw(nr, args);
 	case KIND_PRCTL:
-		if (is_prctl_restricting(args))
+		if (is_clock_forbidden(args))
+			vmsc_sys_forget_clock();
+		else if (is_prctl_restricting(args))
 			return restrict_calls(nr, args);
-		return vmsc_call(nr, args);
+		return is_prctl_recorded(args[0]) ? vmsc_call(nr, args) : vmsc_call_raw(nr, args);
 	default:
 		return vmsc_call(nr, args);
 	}

@@ -61,21 +61,22 @@ static bool wait_for(struct vmsc_shared *shared, uint32_t tid)
 		if (timeouts == WAITS && again++ < TURNS_TO_RUN && is_runnable(owner))
 			timeouts = 0;
 	}
-	__atomic_store_n(&shared->stuck, turns, __ATOMIC_RELAXED);
 	/* A thread that was cancelled or killed in our midst never gives it back. */
 	owner = __atomic_load_n(&shared->lock, __ATOMIC_RELAXED);
 	if (owner && sys3(SYS_tgkill, shared->pid, owner, 0) == -ESRCH)
 		return __atomic_compare_exchange_n(&shared->lock, &owner, tid, false, __ATOMIC_SEQ_CST,
 						   __ATOMIC_RELAXED);
+	__atomic_store_n(&shared->stuck, turns, __ATOMIC_RELAXED);
 	return false;
 }
 
-/* A call that waits for another thread (userfaultfd, FUSE) keeps the lock for that long. */
-static bool is_stuck(const struct vmsc_shared *shared)
+bool vmsc_lock_is_stuck(void)
 {
+	const struct vmsc_shared *shared = vmsc_rec.shared;
 	uint32_t stuck = __atomic_load_n(&shared->stuck, __ATOMIC_RELAXED);
 
-	return stuck && stuck == __atomic_load_n(&shared->turns, __ATOMIC_RELAXED);
+	return stuck && stuck == __atomic_load_n(&shared->turns, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&shared->lock, __ATOMIC_RELAXED);
 }
 
 bool vmsc_lock_try(uint32_t tid)
@@ -86,7 +87,7 @@ bool vmsc_lock_try(uint32_t tid)
 
 	if (take(shared, tid, &owner))
 		return true;
-	if (owner == tid || is_stuck(shared))
+	if (owner == tid)
 		return false;
 	for (int i = 0; i < SPINS; i++) {
 		__builtin_ia32_pause();

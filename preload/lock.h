@@ -15,6 +15,12 @@
 /* True: had. False: held by this thread already, or by one that has not moved for about 100 ms. */
 bool vmsc_lock_try(uint32_t tid);
 
+/*
+ * Is it held in a turn in which somebody waited in vain already? A call that waits for another thread (userfaultfd, FUSE)
+ * keeps it for that long; calls of the others need not wait each. Ends and forks have the patience.
+ */
+bool vmsc_lock_is_stuck(void);
+
 /* Gives the lock back, after @drain has been called on every pending call. */
 void vmsc_lock_release(void (*drain)(const struct vmsc_pending *pending));
 

@@ -72,6 +72,9 @@ enum {
 
 #define VMSC_VM_ACCESS (VMSC_VM(READ) | VMSC_VM(WRITE) | VMSC_VM(EXEC))
 #define VMSC_VM_PKEY (UINT64_C(15) << VMSC_PKEY_SHIFT)
+/* Memory with one of these is not charged (VM_ACCOUNT) when it becomes writable: mprotect_fixup() of mm/mprotect.c. */
+#define VMSC_VM_NOT_CHARGED                                                                                            \
+	(VMSC_VM(ACCOUNT) | VMSC_VM(WRITE) | VMSC_VM(HUGETLB) | VMSC_VM(SHARED) | VMSC_VM(NORESERVE))
 /* VM_SPECIAL of mm.h: such a VMA never merges and is never locked. */
 #define VMSC_VM_SPECIAL (VMSC_VM(IO) | VMSC_VM(DONTEXPAND) | VMSC_VM(PFNMAP) | VMSC_VM(MIXEDMAP))
 #define VMSC_VM_UFFD (VMSC_VM(UFFD_MISSING) | VMSC_VM(UFFD_WP) | VMSC_VM(UFFD_MINOR))

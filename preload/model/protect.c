@@ -17,12 +17,10 @@ struct protection {
  * kernels). */
 static uint64_t account(const struct vmsc_mm *mm, const struct vmsc_node *node, uint64_t vm_flags)
 {
-	uint64_t no_charge =
-		VMSC_VM(ACCOUNT) | VMSC_VM(WRITE) | VMSC_VM(HUGETLB) | VMSC_VM(SHARED) | VMSC_VM(NORESERVE);
 	uint64_t old = node->vma.vm_flags;
 
 	if (vm_flags & VMSC_VM(WRITE))
-		return old & no_charge ? vm_flags : vm_flags | VMSC_VM(ACCOUNT);
+		return old & VMSC_VM_NOT_CHARGED ? vm_flags : vm_flags | VMSC_VM(ACCOUNT);
 	if (has_rule(mm, VMSC_RULE_MPROTECT_UNACCOUNT) && (old & VMSC_VM(ACCOUNT)) && !node->vma.anon_vma &&
 	    vmsc_node_is_anonymous(mm, node))
 		vm_flags &= ~VMSC_VM(ACCOUNT);

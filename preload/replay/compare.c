@@ -287,9 +287,8 @@ static void inherit(const struct vmsc_replay *replay, const struct vmsc_vma *fro
 {
 	uint64_t seen = (from->vm_flags ^ to->vm_flags) & VMSC_VM(MAYSHARE) ? PERMS | VMSC_VM(SHARED) : PERMS;
 	uint64_t vm_flags = (from->vm_flags & ~seen) | (to->vm_flags & seen);
-	uint64_t free = VMSC_VM(SHARED) | VMSC_VM(MAYSHARE) | VMSC_VM(NORESERVE) | VMSC_VM(HUGETLB) | VMSC_VM(WRITE);
 
-	if (to->vm_flags & VMSC_VM(WRITE) && !(from->vm_flags & free)) /* what made it writable charged it */
+	if (to->vm_flags & VMSC_VM(WRITE) && !(from->vm_flags & VMSC_VM_NOT_CHARGED)) /* by a call still to be told */
 		vm_flags |= VMSC_VM(ACCOUNT);
 	to->file = from->file;
 	if (!to->file)
