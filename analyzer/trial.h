@@ -130,17 +130,7 @@ bool vmsc_trial_can(const struct vmsc_step *step);
 size_t vmsc_trial_steps(struct vmsc_trial *trial, struct vmsc_step *steps, size_t nr,
 			enum vmsc_trial_verdict *verdict);
 
-/* trial_step.c: how many of these @nr steps could be made in a row; 0: the first must be made alone. */
-size_t vmsc_trial_do_many(struct vmsc_trial *trial, struct vmsc_step *steps, size_t nr,
-			  struct vmsc_puppet_done *done);
-/* After one of them: what follows from its result. */
-void vmsc_trial_did(struct vmsc_trial *trial, struct vmsc_step *step, const struct vmsc_puppet_done *done);
 /* Is the step always made alone? */
 bool vmsc_trial_is_large(const struct vmsc_step *step);
-/* trial_step.c: a step by the kernel, in the puppet of its process; sets step->result. */
-void vmsc_trial_do(struct vmsc_trial *trial, struct vmsc_step *step);
-/* trial_compare.c: NULL when model and kernel agree, else trial->why. With @text also by smaps, where that is
- * slow. */
-const char *vmsc_trial_compare(struct vmsc_trial *trial, struct vmsc_trial_process *process, bool text);
 
 #endif

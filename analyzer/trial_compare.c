@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trial.h"
+#include "trial_parts.h"
 #include "vmaform.h"
 
 enum { MANY = 1000, SELDOM = 64 };

@@ -15,7 +15,7 @@
 #include <linux/capability.h>
 #include <linux/userfaultfd.h>
 
-#include "trial.h"
+#include "trial_parts.h"
 
 #define OP_SET_VMA 0x53564d41
 
@@ -409,7 +409,8 @@ size_t vmsc_trial_do_many(struct vmsc_trial *trial, struct vmsc_step *steps, siz
 	struct vmsc_puppet_act acts[VMSC_PUPPET_BATCH];
 	size_t many = 0;
 
-	if (trial->config.asks || !process->alive || !process->puppet.acts || (steps[0].thread && !process->puppet.threads[1]))
+	if (trial->config.asks || !process->alive || !process->puppet.acts ||
+	    (steps[0].thread && !process->puppet.threads[1]))
 		return 0;
 	for (; many < nr && many < VMSC_PUPPET_BATCH && is_like(process, &steps[many], &steps[0]); many++) {
 		prepare(process, &steps[many], &acts[many]);
