@@ -52,20 +52,13 @@ struct vmsc_file_seen {
 	uint64_t inode;
 };
 
-/* Rings of io_setup(): the context's number, which is where the ring lies, and its size. */
-struct vmsc_ring {
-	uint64_t context, size;
-};
-
-enum { VMSC_TRIAL_FILES = 256, VMSC_TRIAL_RINGS = 16 };
+enum { VMSC_TRIAL_FILES = 256 };
 
 struct vmsc_trial_process {
 	struct vmsc_puppet puppet;
 	struct vmsc_mm *mm;
 	struct vmsc_file_seen seen_files[VMSC_TRIAL_FILES];
 	size_t nr_seen_files;
-	struct vmsc_ring rings[VMSC_TRIAL_RINGS];
-	bool has_rings; /* it or a parent has made some */
 	int uffds[3];
 	bool alive;
 	uint64_t fill; /* pages of VMSC_PUPPET_FILL that are in use */

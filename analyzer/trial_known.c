@@ -24,8 +24,6 @@ bool vmsc_trial_is_given(const struct vmsc_trial *trial, const struct vmsc_step 
 
 	if (trial->config.told || call->nr == SYS_io_setup || call->nr == SYS_io_destroy)
 		return true;
-	if (call->nr == SYS_mremap && step->result == -EINVAL && trial->processes[step->process].has_rings)
-		return true; /* a ring whose context is another process's */
 	if (call->nr == SYS_remap_file_pages && step->result == -EINVAL)
 		return true; /* the segment may be gone */
 	if (call->nr == SYS_brk && call->args[0] >= trial->config.start_brk &&

@@ -164,77 +164,27 @@ static int64_t do_process_madvise(struct vmsc_trial_process *process, const stru
 	return result;
 }
 
-static struct vmsc_ring *ring_of(struct vmsc_trial_process *process, uint64_t context)
-{
-	for (size_t i = 0; i < VMSC_TRIAL_RINGS; i++)
-		if (process->rings[i].context == context)
-			return &process->rings[i];
-	return NULL;
-}
-
-/* A context is destroyed with the memory that its ring had at first, wherever it lies now. */
-static void finish_io_destroy(struct vmsc_trial_process *process, struct vmsc_step *step)
-{
-	struct vmsc_ring *ring = step->call.args[0] ? ring_of(process, step->call.args[0]) : NULL;
-
-	step->call.range_start = step->call.range_end = 0;
-	if (step->result || !ring)
-		return;
-	step->call.range_start = ring->context;
-	step->call.range_end = ring->context + ring->size;
-	ring->context = 0;
-}
-
-/* A ring that is moved takes its context's number along. */
-static void finish_mremap(struct vmsc_trial_process *process, const struct vmsc_step *step)
-{
-	uint64_t from = step->call.args[0];
-
-	for (size_t i = 0; i < VMSC_TRIAL_RINGS && step->result > 0 && (uint64_t)step->result != from; i++)
-		if (process->rings[i].context && from - process->rings[i].context < process->rings[i].size)
-			process->rings[i].context = (uint64_t)step->result;
-}
-
+/* Where the ring of io_setup() lies, whose address is @context, the kernel alone knows. */
 static void find_ring(struct vmsc_trial_view *view, struct vmsc_trial_process *process,
-		      struct vmsc_step *step)
+		      struct vmsc_step *step, uint64_t context)
 {
-	struct vmsc_ring *ring = ring_of(process, 0);
-	uint64_t start = step->call.range_start, end = 0;
-	int nr = step->result ? 0 : vmsc_puppet_look(&process->puppet, false, view->vmas, VMSC_TRIAL_SEEN);
+	int nr = vmsc_puppet_look(&process->puppet, false, view->vmas, VMSC_TRIAL_SEEN);
 
-	for (int i = 0; i < nr; i++)
-		if (view->vmas[i].start == start)
-			end = view->vmas[i].end;
-	if (nr <= 0)
-		return;
-	step->call.range_end = end;
-	step->call.size = end - start;
-	process->has_rings = true;
-	if (ring)
-		*ring = (struct vmsc_ring){start, end - start};
+	for (int i = 0; i < nr; i++) {
+		if (view->vmas[i].start != context)
+			continue;
+		step->call.range_start = context;
+		step->call.range_end = view->vmas[i].end;
+		step->call.size = view->vmas[i].end - context;
+	}
 }
 
 /* What a step's result says of the process; @data is what there is at VMSC_PUPPET_DATA now. */
 static void finish(struct vmsc_trial *trial, struct vmsc_trial_process *process, struct vmsc_step *step,
 		   uint64_t data)
 {
-	if (step->kind != VMSC_STEP_CALL)
-		return;
-	switch (step->call.nr) {
-	case SYS_io_setup:
-		if (!step->result)
-			step->call.range_start = data;
-		find_ring(&trial->view, process, step);
-		break;
-	case SYS_io_destroy:
-		finish_io_destroy(process, step);
-		break;
-	case SYS_mremap:
-		finish_mremap(process, step);
-		break;
-	default:
-		break;
-	}
+	if (step->kind == VMSC_STEP_CALL && step->call.nr == SYS_io_setup && !step->result)
+		find_ring(&trial->view, process, step, data);
 }
 
 static bool needs_uffd(const struct vmsc_step *step)
@@ -287,7 +237,6 @@ static int64_t do_fork(struct vmsc_trial *trial, struct vmsc_step *step)
 	child->uffds[1] = child->uffds[2] = -1;
 	child->fill = trial->processes[step->process].fill;
 	memcpy(child->seen_files, trial->processes[step->process].seen_files, sizeof(child->seen_files));
-	child->has_rings = trial->processes[step->process].has_rings;
 	child->nr_seen_files = trial->processes[step->process].nr_seen_files;
 	step->result = vmsc_puppet_fork(&trial->processes[step->process].puppet, &child->puppet);
 	child->alive = step->result > 0;

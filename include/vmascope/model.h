@@ -95,7 +95,8 @@ struct vmsc_file {
 	uint64_t inode;
 	uint64_t learned_flags; /* vm_flags that the driver's mmap hook was seen to add (VMSC_FILE_OTHER) */
 	uint64_t huge_page_size; /* VMSC_FILE_HUGETLB only */
-	uint64_t segment_size; /* of shmat()'s file, which the model sees there; 0: not known */
+	uint64_t segment_size; /* of shmat()'s and io_setup()'s file, which the model sees there; 0: not known */
+	uint64_t ring; /* of io_setup()'s file, as segment_size: where its context has it, 0: none has it */
 };
 
 enum {

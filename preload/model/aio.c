@@ -12,6 +12,19 @@ static uint64_t ring_len(const struct vmsc_call *call)
 						   : page_align(call->size);
 }
 
+static void remember_ring(struct vmsc_mm *mm, const struct vmsc_mapping *mapping, uint64_t addr)
+{
+	const struct vmsc_file *known = vmsc_mm_file(mm, mapping->file.id);
+	struct vmsc_file file = known ? *known : mapping->file;
+
+	if (mm->dry)
+		return;
+	file.mode |= FILE_RING;
+	file.ring = addr;
+	file.segment_size = mapping->len;
+	(void)!vmsc_mm_set_file(mm, &file); /* room was made before the step */
+}
+
 int64_t vmsc_op_io_setup(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
 {
 	struct vmsc_mapping mapping = {
@@ -19,7 +32,7 @@ int64_t vmsc_op_io_setup(struct vmsc_mm *mm, const struct vmsc_call *call, struc
 	struct vmsc_call answered = *call;
 	int64_t ret;
 
-	if (!mapping.len || !call->has_result || is_error(call->result)) {
+	if (!mapping.len || (call->has_result && is_error(call->result))) {
 		mm->hidden = VMSC_HIDDEN_DRIVER;
 		return call->has_result ? call->result : -EINVAL;
 	}
@@ -30,23 +43,43 @@ int64_t vmsc_op_io_setup(struct vmsc_mm *mm, const struct vmsc_call *call, struc
 					  .learned_flags = VMSC_VM(DONTEXPAND)};
 	answered.result = (int64_t)call->range_start;
 	answered.has_result = call->range_start;
-	if (!mm->dry && !vmsc_mm_file(mm, mapping.file.id))
-		(void)!vmsc_mm_set_file(mm, &mapping.file); /* room was made before the step */
 	ret = vmsc_do_mmap(mm, &answered, &mapping, out);
-	return is_error(ret) ? ret : 0;
+	if (is_error(ret))
+		return ret;
+	remember_ring(mm, &mapping, (uint64_t)ret);
+	return 0;
 }
 
+/* The ring of a context that nobody saw begin: as the caller says, else what is mapped there. */
+static void find_range(struct vmsc_mm *mm, const struct vmsc_call *call, uint64_t *start, uint64_t *end)
+{
+	const struct vmsc_node *node;
+
+	*start = call->range_start ? call->range_start : call->args[0];
+	*end = call->range_end;
+	node = *end <= *start ? vmsc_tree_find(mm, *start) : NULL;
+	if (node && node->vma.start == *start)
+		*end = node->vma.end;
+}
+
+/* kill_ioctx(): as many pages go as the ring had at first, from where it lies now, whatever is mapped there. */
 int64_t vmsc_op_io_destroy(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
 {
-	uint64_t start = call->range_start ? call->range_start : call->args[0], end = call->range_end;
-	const struct vmsc_node *node = vmsc_tree_find(mm, start);
+	struct vmsc_file *file = vmsc_file_with_ring(mm, call->args[0]);
+	uint64_t start, end;
 
 	if (call->has_result && is_error(call->result))
 		return call->result;
-	if (end <= start)
-		end = node && node->vma.start == start ? node->vma.end : start;
-	if (((start | end) & PAGE_MASK_) || start == end)
+	if (file) {
+		start = file->ring;
+		end = start + file->segment_size;
+	} else {
+		find_range(mm, call, &start, &end);
+	}
+	if (mm->dry || ((start | end) & PAGE_MASK_) || start >= end)
 		return 0;
+	if (file)
+		file->ring = 0;
 	vmsc_outcome_hull(out, start, end);
 	(void)vmsc_unmap(mm, start, end, true);
 	return 0;

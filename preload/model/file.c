@@ -39,8 +39,7 @@ int vmsc_mm_reserve_file(struct vmsc_mm *mm)
 int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file)
 {
 	struct vmsc_file *slot;
-	uint64_t segment_size;
-	uint32_t anonymous;
+	struct vmsc_file old;
 	int err;
 
 	if (!file->id)
@@ -51,13 +50,37 @@ int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file)
 	slot = slot_of(mm->files, mm->file_slots, file->id);
 	if (!slot->id)
 		mm->nr_files++;
-	anonymous = slot->mode & FILE_ANONYMOUS;
-	segment_size = slot->segment_size;
+	old = *slot;
 	*slot = *file;
-	slot->mode |= anonymous;
+	slot->mode |= old.mode & (FILE_ANONYMOUS | FILE_RING);
 	if (!slot->segment_size)
-		slot->segment_size = segment_size;
+		slot->segment_size = old.segment_size;
+	if (!slot->ring)
+		slot->ring = old.ring;
 	return 0;
+}
+
+struct vmsc_file *vmsc_file_with_ring(struct vmsc_mm *mm, uint64_t context)
+{
+	for (size_t i = 0; i < mm->file_slots && context; i++) {
+		if (mm->files[i].ring == context)
+			return &mm->files[i];
+	}
+	return NULL;
+}
+
+void vmsc_file_move_ring(struct vmsc_mm *mm, uint32_t id, uint64_t addr)
+{
+	struct vmsc_file *file = id && mm->file_slots ? slot_of(mm->files, mm->file_slots, id) : NULL;
+
+	if (file && file->ring)
+		file->ring = addr;
+}
+
+void vmsc_file_forget_rings(struct vmsc_mm *mm)
+{
+	for (size_t i = 0; i < mm->file_slots; i++)
+		mm->files[i].ring = 0;
 }
 
 const struct vmsc_file *vmsc_mm_file(const struct vmsc_mm *mm, uint32_t id)

@@ -30,6 +30,7 @@ int vmsc_mm_fork(struct vmsc_mm *mm)
 		}
 		node = next;
 	}
+	vmsc_file_forget_rings(mm);
 	vmsc_pgtable_forget(mm);
 	mm->def_flags &= VMSC_VM(NOHUGEPAGE);
 	mm->locked_drift = 0;

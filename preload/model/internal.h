@@ -52,8 +52,10 @@ enum { MREMAP_MAYMOVE_ = 1, MREMAP_FIXED_ = 2, MREMAP_DONTUNMAP_ = 4 };
 /* Ids of files that the recorder did not number (shared anonymous memory of a bare model) begin here. */
 #define FIRST_INTERNAL_FILE UINT32_C(0x80000000)
 
-/* A bit of vmsc_file.mode that only the model knows: shared anonymous memory, not a memfd or of a tmpfs. */
+/* Bits of vmsc_file.mode that only the model knows: shared anonymous memory, not a memfd or of a tmpfs; what io_setup()
+ * made, in this process or one that it was forked from. */
 #define FILE_ANONYMOUS (UINT32_C(1) << 31)
+#define FILE_RING      (UINT32_C(1) << 30)
 
 /* A VMA in its place. Neighbours are linked, so that prev and next cost nothing. */
 struct vmsc_node {
@@ -225,6 +227,9 @@ void vmsc_outcome_hull(struct vmsc_outcome *out, uint64_t start, uint64_t end);
 struct vmsc_file vmsc_mm_file_of(const struct vmsc_mm *mm, uint32_t id);
 bool vmsc_file_has_close_hook(const struct vmsc_mm *mm, const struct vmsc_vma *vma);
 uint32_t vmsc_mm_fresh_file(struct vmsc_mm *mm);
+struct vmsc_file *vmsc_file_with_ring(struct vmsc_mm *mm, uint64_t context);
+void vmsc_file_move_ring(struct vmsc_mm *mm, uint32_t id, uint64_t addr);
+void vmsc_file_forget_rings(struct vmsc_mm *mm);
 int vmsc_mm_reserve_file(struct vmsc_mm *mm) VMSC_MUST_CHECK;
 
 /* tree.c */

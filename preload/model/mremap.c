@@ -240,6 +240,7 @@ static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t 
 	if ((remap->flags & MREMAP_DONTUNMAP_) && (source->vma.vm_flags & VMSC_VM(LOCKED)) &&
 	    is_dontunmap_old(mm))
 		source = split_off(mm, source, remap);
+	vmsc_file_move_ring(mm, source->vma.file, new_addr);
 	copy = copy_vma(mm, source, remap, new_addr);
 	vmsc_pgtable_move(mm, remap->addr, new_addr, remap->old_len);
 	/* Before the source goes: the copy may have merged with it. */
@@ -313,12 +314,15 @@ static bool is_source_in_target(const struct remap *remap)
 	return (remap->flags & MREMAP_FIXED_) && remap->addr - remap->new_addr < remap->new_len;
 }
 
-/* A ring of io_setup() can only be moved where its context is known, which a forked child's is not: the
- * mremap hook says so when all else is done. */
+/* The driver's mremap hook, when all else is done: a ring of io_setup() can only be moved while its context
+ * lives, in the process that has it. */
 static bool is_refused_by_driver(struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *node)
 {
-	if (!remap->call->has_result || remap->call->result != -EINVAL ||
-	    vmsc_mm_file_of(mm, node->vma.file).kind != VMSC_FILE_OTHER)
+	const struct vmsc_file file = vmsc_mm_file_of(mm, node->vma.file);
+
+	if (file.mode & FILE_RING)
+		return !file.ring;
+	if (!remap->call->has_result || remap->call->result != -EINVAL || file.kind != VMSC_FILE_OTHER)
 		return false;
 	mm->hidden = VMSC_HIDDEN_DRIVER;
 	return true;
