@@ -157,15 +157,25 @@ bool vmsc_memo_find(uint64_t frame, struct vmsc_frames *frames, bool *wanted)
 	return memo;
 }
 
-/* Where the frame that the cursor stands at has @reg from: a word at or above our @frame. 1, 0 for none, -1 for elsewhere. */
-static int add_word(struct memo *memo, unw_cursor_t *cursor, int reg, uint64_t frame)
+/* Our own frames: from that of vmsc_memo_learn() to that for which a stack is wanted. */
+struct own_frames {
+	uint64_t first, last;
+};
+
+/*
+ * Where the frame that the cursor stands at has @reg from: 1 for a word above our own frames, 0 for none or one in them. -1: a
+ * word that is too far or below, as where a handler runs above what it interrupted: that can't be remembered.
+ */
+static int add_word(struct memo *memo, unw_cursor_t *cursor, int reg, const struct own_frames *own)
 {
 	const uint64_t *last = memo->nr ? memo->words[memo->nr - 1].at : NULL;
 	unw_save_loc_t location;
 
-	if (get_location(cursor, reg, &location) || location.type != UNW_SLT_MEMORY || location.u.addr < frame)
+	if (get_location(cursor, reg, &location) || location.type != UNW_SLT_MEMORY)
 		return 0;
-	if (location.u.addr - frame > STACK_SPAN || memo->nr == NR_WORDS)
+	if (location.u.addr >= own->first && location.u.addr < own->last)
+		return 0;
+	if (location.u.addr - own->last > STACK_SPAN || memo->nr == NR_WORDS)
 		return -1;
 	if ((uintptr_t)last == location.u.addr)
 		return 1;
@@ -181,8 +191,8 @@ static bool is_cut_off(const struct vmsc_frames *frames)
 	return frames->nr + VMSC_STACK_OURS >= VMSC_STACK_MAX;
 }
 
-/* All words that the unwinding read, outwards from @frame; and are the frames those that we know? */
-static bool collect(struct memo *memo, unw_cursor_t *cursor, uint64_t frame)
+/* All words that the unwinding read, outwards from our frames; and are the frames those that we know? */
+static bool collect(struct memo *memo, unw_cursor_t *cursor, const struct own_frames *own)
 {
 	uint32_t known = 0;
 	unw_word_t ip = 0;
@@ -191,8 +201,8 @@ static bool collect(struct memo *memo, unw_cursor_t *cursor, uint64_t frame)
 	while ((more = step(cursor)) > 0) {
 		if (get_register(cursor, UNW_X86_64_RIP, &ip) || !ip)
 			break;
-		if (add_word(memo, cursor, UNW_X86_64_RIP, frame) < 0 ||
-		    add_word(memo, cursor, UNW_X86_64_RBP, frame) < 0 || add_word(memo, cursor, UNW_X86_64_RSP, frame) < 0)
+		if (add_word(memo, cursor, UNW_X86_64_RIP, own) < 0 || add_word(memo, cursor, UNW_X86_64_RBP, own) < 0 ||
+		    add_word(memo, cursor, UNW_X86_64_RSP, own) < 0)
 			return false;
 		if (known < memo->frames.nr && ip == memo->frames.at[known])
 			known++;
@@ -206,6 +216,7 @@ static bool collect(struct memo *memo, unw_cursor_t *cursor, uint64_t frame)
 
 __attribute__((noinline)) void vmsc_memo_learn(uint64_t frame, const struct vmsc_frames *frames)
 {
+	const struct own_frames own = { (uintptr_t)__builtin_frame_address(0), frame };
 	struct desk *desk = sit_down();
 	unw_context_t context;
 	unw_cursor_t cursor;
@@ -217,7 +228,7 @@ __attribute__((noinline)) void vmsc_memo_learn(uint64_t frame, const struct vmsc
 	memo->frame = frame;
 	memo->nr = 0;
 	copy_frames(&memo->frames, frames);
-	if (get_context(&context) || init_cursor(&cursor, &context) || !collect(memo, &cursor, frame))
+	if (get_context(&context) || init_cursor(&cursor, &context) || !collect(memo, &cursor, &own))
 		memo->nr = 0;
 	stand_up(desk);
 }

@@ -223,6 +223,16 @@ def case_storm_altstack():
     need(len(near(trace, "mmap", 0x210000000000)) == ran, "mmaps of the handler")
 
 
+def case_storm_within():
+    """What is interrupted lies below the handler's frames: stacks that differ only there are two."""
+    for mode in "libc", "full":
+        run = Run("victim_within", VMASCOPE_CAPTURE=mode)
+        trace = run.only()
+        check_counts(run, trace)
+        stacks = [c.stack for c in near(trace, "mmap", 0x200000000000)]
+        need(len(stacks) == 40 and len(set(stacks)) == 2 and len(set(stacks[::2])) == 1, "%s: %s" % (mode, stacks))
+
+
 def case_storm_jump():
     storm("jump")
 
