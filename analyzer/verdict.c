@@ -46,6 +46,20 @@ static bool has_end_checkpoint(const struct vmsc_analysis *analysis)
 	return false;
 }
 
+static bool says_not_recorded(const struct vmsc_analysis *analysis)
+{
+	static const char word[] = VMSC_NOT_RECORDED;
+	size_t i;
+
+	for (i = 0; i < analysis->nr_problems; i++) {
+		const struct vmsc_bytes *problem = &analysis->problems[i];
+
+		if (problem->length >= sizeof(word) - 1 && !memcmp(problem->text, word, sizeof(word) - 1))
+			return true;
+	}
+	return false;
+}
+
 static bool has_blind_beginning(const struct vmsc_analysis *analysis)
 {
 	size_t i;
@@ -71,7 +85,8 @@ const char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis)
 	if (has_blind_beginning(analysis))
 		return "the VMAs that there were at the beginning could not be read";
 	if (has_end_checkpoint(analysis))
-		return NULL;
+		return says_not_recorded(analysis) ? "something was not recorded; capture.problems says what, and why"
+						   : NULL;
 	if (!analysis->end)
 		return "the trace breaks off: the process was killed, or still runs";
 	return "the process ended without a last look at its maps";

@@ -15,6 +15,7 @@
 #include "look.h"
 #include "own.h"
 #include "problem.h"
+#include "reach.h"
 #include "snapshot.h"
 #include "start.h"
 #include "spare.h"
@@ -50,6 +51,7 @@ long vmsc_fork(uint32_t nr, const uint64_t args[6])
 		}
 		return ret;
 	}
+	vmsc_reach_before_fork();
 	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();

@@ -19,6 +19,7 @@
 #include "fork.h"
 #include "gate.h"
 #include "intrude.h"
+#include "reach.h"
 #include "sigsys.h"
 #include "spare.h"
 #include "stack.h"
@@ -230,7 +231,7 @@ static long wait_call(uint32_t nr, const uint64_t args[6])
 	return vmsc_call_raw(nr, changed);
 }
 
-static long exec(uint32_t nr, const uint64_t args[6])
+static long exec_with(uint32_t nr, const uint64_t args[6])
 {
 	long ret;
 
@@ -238,6 +239,21 @@ static long exec(uint32_t nr, const uint64_t args[6])
 	ret = vmsc_finish_is_foreign() ? vmsc_call_raw(nr, args) : vmsc_finish_exec(nr, args);
 	vmsc_sigsys_after_exec();
 	return ret;
+}
+
+static __attribute__((noinline)) long exec_without_library(uint32_t nr, const uint64_t args[6])
+{
+	struct vmsc_environment room;
+	uint64_t changed[6];
+
+	memcpy(changed, args, sizeof(changed));
+	vmsc_reach_leave_library(nr, changed, &room);
+	return exec_with(nr, changed);
+}
+
+static long exec(uint32_t nr, const uint64_t args[6])
+{
+	return vmsc_reach_before_exec(nr, args) ? exec_with(nr, args) : exec_without_library(nr, args);
 }
 
 /* Where a handler may run with little room is kept, for vmsc_stack_is_alternate(). */
@@ -389,7 +405,7 @@ static bool intrudes(uint32_t nr, const uint64_t args[6])
 
 static long pass_or_enter(uint32_t nr, const uint64_t args[6], uint64_t at)
 {
-	if (vmsc_captured[nr] == KIND_EXEC && vmsc_finish_is_foreign())
+	if (vmsc_captured[nr] == KIND_EXEC && (vmsc_finish_is_foreign() || vmsc_state() == VMSC_STATE_OFF))
 		return exec(nr, args);
 	if (intrudes(nr, args)) {
 		vmsc_intrude_yield();

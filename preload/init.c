@@ -19,6 +19,7 @@
 #include "libc.h"
 #include "own.h"
 #include "patch.h"
+#include "reach.h"
 #include "recorder.h"
 #include "report.h"
 #include "snapshot.h"
@@ -179,8 +180,10 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	vmsc_options_read(&vmsc_rec.options, envp);
 	vmsc_sys_find_clock(find_vdso(envp));
 	library = vmsc_own_find_library();
-	if (library)
+	if (library) {
 		vmsc_report_prepare(library, envp);
+		vmsc_reach_begin(library);
+	}
 	if (library && !vmsc_rec.options.follow)
 		vmsc_options_forget(envp, library);
 	if (start_recorder())

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "attach.h"
 #include "recorder.h"
@@ -16,6 +17,7 @@
 #define MAX_EARLIER 1000
 #define NR_ATTEMPTS 4
 #define NO_REPORT "/dev/null"
+#define FACCESSAT2 439
 
 static uint32_t counter = 0; /* of traces begun by this program, for %n */
 
@@ -271,4 +273,38 @@ int vmsc_naming_open(struct vmsc_names *names)
 	if (fd >= 0)
 		tell_session(names);
 	return fd;
+}
+
+/* A folder, or "" where that can't be told beforehand. Relative patterns mean the folder that the process is in. */
+static void find_place(struct vmsc_text *text)
+{
+	const struct vmsc_options *options = &vmsc_rec.options;
+	const char *pattern = options->trace[0] ? options->trace : options->report;
+
+	if (is_foreign())
+		pattern = options->session;
+	if (strrchr(pattern, '/'))
+		put_folder(text, pattern);
+	else
+		vmsc_text_put(text, "./");
+	if (strchr(text->at, '%') || text->cut)
+		text->at[0] = '\0';
+}
+
+bool vmsc_naming_is_reachable(void)
+{
+	static char path[PATH_MAX] = { 0 };
+	struct vmsc_text text = vmsc_text_in(path, sizeof(path));
+	bool is_relative;
+	long err;
+
+	find_place(&text);
+	if (!path[0])
+		return true;
+	is_relative = path[0] != '/';
+	err = sys6(FACCESSAT2, AT_FDCWD, (uintptr_t)path, W_OK | X_OK, AT_EACCESS, 0, 0);
+	if (err)
+		return err == -ENOSYS;
+	/* a folder outside of the root has no name */
+	return !is_relative || sys3(SYS_getcwd, (uintptr_t)path, sizeof(path), 0) <= 0 || path[0] == '/';
 }

@@ -135,7 +135,7 @@ static void drop_entry(char *list, size_t length)
 	memmove(list, list + length, strlen(list + length) + 1);
 }
 
-static void drop_library(char *list, const char *library)
+void vmsc_options_drop(char *list, const char *library)
 {
 	size_t wanted = strlen(library);
 
@@ -160,7 +160,7 @@ void vmsc_options_forget(char **envp, const char *library)
 		if (!strncmp(*envp, "VMASCOPE_", 9))
 			continue;
 		if (!strncmp(*envp, "LD_PRELOAD=", 11)) {
-			drop_library(*envp + 11, library);
+			vmsc_options_drop(*envp + 11, library);
 			if (!(*envp)[11])
 				continue;
 		}

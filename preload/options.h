@@ -34,6 +34,9 @@ void vmsc_options_read(struct vmsc_options *options, char **envp);
 /* Takes the library at @library and VMASCOPE_* out of the environment, in place: children are not traced. */
 void vmsc_options_forget(char **envp, const char *library);
 
+/* Takes @library out of LD_PRELOAD's @list, in place. */
+void vmsc_options_drop(char *list, const char *library);
+
 /* The value of @name in @envp, NULL: not set. */
 const char *vmsc_options_find(char **envp, const char *name);
 

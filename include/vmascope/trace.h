@@ -111,9 +111,12 @@ enum vmsc_string {
 	VMSC_STRING_RULES, /* names of the rules in force, blanks between */
 	VMSC_STRING_RULES_SOURCE, /* "experiment", "release", "given" */
 	VMSC_STRING_CWD,
-	VMSC_STRING_PROBLEM, /* something of the recorder's that failed, one sentence each */
+	VMSC_STRING_PROBLEM, /* something of the recorder's that failed, one sentence each; see VMSC_NOT_RECORDED */
 	VMSC_STRING_MODULE, /* build-id in hex, blank, path: of a file that maps show, in the order in which they were seen */
 };
+
+/* So begins a problem by which something is missing that should have been recorded: the verdict is "incomplete". */
+#define VMSC_NOT_RECORDED "not recorded: "
 
 /* Text of @length bytes follows; not ended by NUL unless its bytes say so. */
 struct vmsc_string_record {

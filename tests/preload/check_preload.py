@@ -489,6 +489,31 @@ def case_blocked():
     need(report(run, run.files[0])["verdict"] == "match", "no match")
 
 
+def copy_into(root, program):
+    """@program, and what it loads, at the same places below @root."""
+    listed = subprocess.run(["ldd", program], capture_output=True, check=True).stdout.decode()
+    paths = [word for line in listed.splitlines() for word in line.split() if word.startswith("/")]
+    for path in paths + [program]:
+        os.makedirs(root + os.path.dirname(path), exist_ok=True)
+        shutil.copy(path, root + path)
+
+
+def case_chroot():
+    """In another root there is no library for images that are exec'ed and no place for children's traces: said, not shown."""
+    with tempfile.TemporaryDirectory() as root:
+        victim = os.path.join(VICTIMS, "victim_chroot")
+        copy_into(root, victim)
+        for how, said in (("nothing", None), ("fork", "children"), ("exec", "an image"), ("spawn", "an image"),
+                          ("fork_exec", "children"), ("failing", None)):
+            run = Run("victim_chroot", root, how, victim)
+            need(run.status == 0, "%s: status %d" % (how, run.status))
+            told = report(run, run.only() and run.files[0])
+            problems = told["capture"]["problems"]
+            need(told["verdict"] == ("incomplete" if said else "match"), "%s: %s" % (how, told["verdict"]))
+            need(problems if said else not problems, "%s: %s" % (how, problems))
+            need(all(text.startswith("not recorded: " + said) for text in problems), "%s: %s" % (how, problems))
+
+
 POOL = "/proc/sys/vm/nr_hugepages"
 
 

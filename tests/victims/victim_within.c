@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A signal stack that lies in the stack itself, above what is interrupted: a handler maps memory, interrupting by turns two
- * functions that are alike. All that differs is a return address below the handler's frames.
+ * A signal stack that lies in the stack itself, above what is interrupted: a handler maps memory,
+ * interrupting by turns two functions that are alike. All that differs is a return address below the
+ * handler's frames.
  */
 #include <signal.h>
 #include <stdint.h>
