@@ -59,7 +59,7 @@ class Sources:
         return found
 
     def experiments(self):
-        text = read(self.root, "analyzer/experiments.c")
+        text = "".join(read(self.root, path) for path in glob.glob(os.path.join(self.root, "analyzer/experiments_*.c")))
         return {name.lower().replace("_", "-") for name in re.findall(r"\[VMSC_RULE_(\w+)\] = \w", text)}
 
     def spelling_of_experiment(self, spelling):

@@ -11,7 +11,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-NEEDED = ("include", "preload/model", "analyzer/experiments.c", "tests/vectors", "tests/model", "docs/rules.md")
+NEEDED = ("include", "preload/model", "analyzer/experiments_call.c", "analyzer/experiments_merge.c", "analyzer/experiments_place.c",
+          "tests/vectors", "tests/model", "docs/rules.md")
 
 # What is spoiled: the file, a regular expression and what takes its first place's place, and what must be said then.
 SPOILS = (
@@ -19,7 +20,7 @@ SPOILS = (
     ("a mark without a reason", "docs/rules.md", r"unproved: [^|]*", "unproved: ", "does not say why"),
     ("a case is renamed", "tests/vectors/found.jsonl", "2 MiB without a hint", "2 MiB", "no case and no row"),
     ("a row is renamed", "tests/model/test_pgtable.c", "moved by whole tables: they go along", "moved", "no case and no row"),
-    ("an experiment goes", "analyzer/experiments.c", r"\[VMSC_RULE_PT_RECLAIM\] = pt_reclaim,", "", "no experiment for pt-reclaim"),
+    ("an experiment goes", "analyzer/experiments_call.c", r"\[VMSC_RULE_PT_RECLAIM\] = pt_reclaim,", "", "no experiment for pt-reclaim"),
     ("a release changes", "include/vmascope/kernel.h", r'"mseal", 6, 10', '"mseal", 6, 11', "mseal holds for 6.11–"),
     ("a difference is added", "include/vmascope/kernel.h", r'X\(MSEAL, ', 'X(NEW, "new-one", 7, 0, 0, 0) X(MSEAL, ',
      "no rule for the difference new-one"),
