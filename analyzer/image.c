@@ -15,14 +15,21 @@ static struct vmsc_block *block_of(struct vmsc_image *image)
 	return (struct vmsc_block *)(void *)(image->data + image->block);
 }
 
+/* A few calls are to cost no whole block, so the last one is only as long as it must be. */
+static void extend(struct vmsc_image *image, size_t size)
+{
+	if (size > image->room) {
+		image->room = size > 2 * image->room ? size : 2 * image->room;
+		image->data = vmsc_grow(image->data, image->room, 1);
+	}
+	memset(image->data + image->size, 0, size - image->size);
+	image->size = size;
+}
+
 static void add_block(struct vmsc_image *image)
 {
-	size_t size = image->size + VMSC_TRACE_BLOCK_SIZE;
-
-	image->data = vmsc_grow(image->data, size, 1);
-	memset(image->data + image->size, 0, VMSC_TRACE_BLOCK_SIZE);
-	image->block = image->size;
-	image->size = size;
+	image->block = VMSC_TRACE_HEADER_SIZE + (size_t)header_of(image)->nr_blocks * VMSC_TRACE_BLOCK_SIZE;
+	extend(image, image->block + sizeof(struct vmsc_block));
 	block_of(image)->magic = VMSC_BLOCK_MAGIC;
 	block_of(image)->index = header_of(image)->nr_blocks++;
 	block_of(image)->first_call = image->calls + 1;
@@ -41,8 +48,7 @@ void vmsc_image_begin(struct vmsc_image *image, const struct vmsc_trace_header *
 	struct vmsc_trace_header *mine;
 
 	memset(image, 0, sizeof(*image));
-	image->data = vmsc_alloc(VMSC_TRACE_HEADER_SIZE);
-	image->size = VMSC_TRACE_HEADER_SIZE;
+	extend(image, VMSC_TRACE_HEADER_SIZE);
 	mine = header_of(image);
 	*mine = *header;
 	memcpy(mine->magic, VMSC_TRACE_MAGIC, sizeof(mine->magic));
@@ -67,7 +73,8 @@ bool vmsc_image_add(struct vmsc_image *image, const void *record, size_t fixed, 
 		seal_block(image);
 		add_block(image);
 	}
-	head = (struct vmsc_record *)(void *)((unsigned char *)(block_of(image) + 1) + block_of(image)->used);
+	extend(image, image->size + size);
+	head = (struct vmsc_record *)(void *)(image->data + image->size - size);
 	memcpy(head, record, fixed);
 	if (length)
 		memcpy((unsigned char *)head + fixed, tail, length);

@@ -14,8 +14,8 @@
 
 struct vmsc_image {
 	unsigned char *data; /* free() */
-	size_t size;	     /* whole blocks */
-	size_t block;	     /* offset of the block that grows */
+	size_t size, room;
+	size_t block; /* offset of the block that grows */
 	uint64_t calls;
 	bool ended; /* an END record was added */
 };
