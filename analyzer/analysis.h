@@ -104,8 +104,8 @@ void vmsc_analysis_free(struct vmsc_analysis *analysis);
 
 enum vmsc_verdict vmsc_analysis_verdict(const struct vmsc_analysis *analysis);
 const char *vmsc_verdict_name(enum vmsc_verdict verdict);
-/* Why a verdict is "incomplete"; NULL when it is not. */
-const char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis);
+/* Why a verdict is "incomplete", to be freed; NULL when it is not. */
+char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis);
 
 /* How the process ended, also from the header of a trace without END. */
 enum vmsc_ended vmsc_analysis_ended(const struct vmsc_analysis *analysis);

@@ -15,7 +15,7 @@ static void say_result(const struct vmsc_analysis *analysis, const char *path)
 {
 	const struct vmsc_tally *tally = analysis->tally;
 	enum vmsc_verdict verdict = vmsc_analysis_verdict(analysis);
-	const char *incomplete = vmsc_analysis_incomplete(analysis);
+	char *incomplete = vmsc_analysis_incomplete(analysis);
 	char *name = vmsc_printable(path, strlen(path));
 
 	printf("%s: %s: %" PRIu64 " calls, %" PRIu64 " mispredicted, %" PRIu64 " outside, %" PRIu64
@@ -24,6 +24,7 @@ static void say_result(const struct vmsc_analysis *analysis, const char *path)
 	       tally->undetermined, tally->differing, analysis->nr_checkpoints);
 	if (incomplete)
 		printf("  incomplete: %s\n", incomplete);
+	free(incomplete);
 	free(name);
 	vmsc_report_write_differences(analysis, stdout, SHOWN_DIFFERENCES);
 }

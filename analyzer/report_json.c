@@ -372,12 +372,13 @@ json_t *vmsc_report_json(const struct vmsc_report *all)
 {
 	const struct vmsc_analysis *analysis = &all->analysis;
 	enum vmsc_verdict verdict = vmsc_analysis_verdict(analysis);
-	const char *incomplete = vmsc_analysis_incomplete(analysis);
+	char *incomplete = vmsc_analysis_incomplete(analysis);
 	json_t *report = json_object();
 
 	vmsc_json_put(report, "schema", json_string(VMSC_REPORT_SCHEMA));
 	vmsc_json_put(report, "verdict", json_string(vmsc_verdict_name(verdict)));
 	vmsc_json_put(report, "incomplete", incomplete ? json_string(incomplete) : json_null());
+	free(incomplete);
 	vmsc_json_put(report, "process", process_json(analysis));
 	vmsc_json_put(report, "capture", capture_json(analysis));
 	vmsc_json_put(report, "prediction", prediction_json(analysis));

@@ -508,7 +508,7 @@ static void write_verdict(const struct vmsc_analysis *analysis, FILE *out)
 {
 	const struct vmsc_tally *tally = analysis->tally;
 	enum vmsc_verdict verdict = vmsc_analysis_verdict(analysis);
-	const char *incomplete = vmsc_analysis_incomplete(analysis);
+	char *incomplete = vmsc_analysis_incomplete(analysis);
 
 	if (verdict == VMSC_VERDICT_DIFFER)
 		fprintf(out,
@@ -524,6 +524,7 @@ static void write_verdict(const struct vmsc_analysis *analysis, FILE *out)
 			tally->checkpoints, tally->checkpoints == 1 ? "" : "s");
 	if (incomplete)
 		fprintf(out, "%s%s\n", verdict == VMSC_VERDICT_DIFFER ? "also incomplete: " : "", incomplete);
+	free(incomplete);
 }
 
 /* Last, as it is the last of a process. */

@@ -9,6 +9,7 @@
 #include "analysis.h"
 #include "callform.h"
 #include "say.h"
+#include "value.h"
 #include "vmaform.h"
 
 enum vmsc_ended vmsc_analysis_ended(const struct vmsc_analysis *analysis)
@@ -74,7 +75,7 @@ static bool has_blind_beginning(const struct vmsc_analysis *analysis)
 	return false;
 }
 
-const char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis)
+static const char *why_incomplete(const struct vmsc_analysis *analysis)
 {
 	if (analysis->damage)
 		return "the trace is damaged; what follows the damage was not used";
@@ -92,6 +93,20 @@ const char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis)
 	return "the process ended without a last look at its maps";
 }
 
+char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis)
+{
+	const struct vmsc_end_record *end = analysis->end;
+	const char *why = why_incomplete(analysis);
+	char *reason, *text;
+
+	if (!why || vmsc_analysis_ended(analysis) != VMSC_ENDED_STOPPED || !end || !end->length)
+		return why ? vmsc_format("%s", why) : NULL;
+	reason = vmsc_printable(vmsc_record_tail(&end->head, sizeof(*end)), end->length);
+	text = vmsc_format("%s: %s", why, reason);
+	free(reason);
+	return text;
+}
+
 static bool has_difference(const struct vmsc_analysis *analysis)
 {
 	return analysis->nr_differences || analysis->tally->mispredicted || analysis->tally->outside ||
@@ -102,7 +117,7 @@ enum vmsc_verdict vmsc_analysis_verdict(const struct vmsc_analysis *analysis)
 {
 	if (has_difference(analysis))
 		return VMSC_VERDICT_DIFFER;
-	return vmsc_analysis_incomplete(analysis) ? VMSC_VERDICT_INCOMPLETE : VMSC_VERDICT_MATCH;
+	return why_incomplete(analysis) ? VMSC_VERDICT_INCOMPLETE : VMSC_VERDICT_MATCH;
 }
 
 const char *vmsc_verdict_name(enum vmsc_verdict verdict)

@@ -204,6 +204,7 @@ void vmsc_finish_stop(const char *why)
 	vmsc_snapshot_all(VMSC_WHEN_REQUEST);
 	vmsc_writer_stop(why);
 	vmsc_set_state(VMSC_STATE_OFF);
+	vmsc_rec.options.follow = false; /* children inherit what stopped it */
 	vmsc_lock_release(NULL);
 }
 

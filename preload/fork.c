@@ -136,7 +136,8 @@ static void forget_parent(void)
 	vmsc_self.vfork = 0;
 }
 
-/* Forked behind our back while a call was being recorded: what was copied may be half changed. */
+/* Forked behind our back while a call was being recorded: what was copied may be half changed. Or when recording had
+ * stopped: it is not up to date. */
 static void distrust(void)
 {
 	vmsc_arena_restart();
@@ -147,8 +148,8 @@ static void distrust(void)
 
 void vmsc_fork_child(void)
 {
-	struct vmsc_replay *parents = vmsc_rec.model_busy ? NULL : vmsc_rec.replay;
-	bool can_unwind = vmsc_stack_child();
+	bool is_sound = !vmsc_rec.model_busy && !vmsc_rec.is_behind, can_unwind = vmsc_stack_child();
+	struct vmsc_replay *parents = is_sound ? vmsc_rec.replay : NULL;
 
 	vmsc_spare_child();
 	if (!vmsc_rec.options.follow) {
@@ -159,7 +160,7 @@ void vmsc_fork_child(void)
 	vmsc_set_state(VMSC_STATE_STARTING);
 	forget_parent();
 	vmsc_rec.shared->pid = sys_getpid();
-	if (vmsc_rec.model_busy)
+	if (!is_sound)
 		distrust();
 	if (!can_unwind) {
 		vmsc_rec.options.stacks = false;
@@ -167,6 +168,7 @@ void vmsc_fork_child(void)
 	}
 	vmsc_rec.replay = NULL;
 	vmsc_rec.model_busy = 0;
+	vmsc_rec.is_behind = false;
 	if (vmsc_start_trace()) {
 		vmsc_set_state(VMSC_STATE_OFF);
 		return;

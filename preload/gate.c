@@ -150,7 +150,8 @@ static bool is_prctl_recorded(uint64_t option)
 
 static bool is_prctl_restricting(const uint64_t args[6])
 {
-	return args[0] == PR_SET_SECCOMP || (args[0] == SET_DISPATCH && args[1]);
+	return (args[0] == PR_SET_SECCOMP && (args[1] != SECCOMP_MODE_FILTER || args[2])) ||
+	       (args[0] == SET_DISPATCH && args[1]);
 }
 
 static bool is_clock_forbidden(const uint64_t args[6])
@@ -192,13 +193,25 @@ static bool is_passed(uint32_t nr, const uint64_t args[6])
 	}
 }
 
+/* Without a filter, or with one too many, it is asked what the kernel knows: libseccomp does so before it begins. */
+static bool is_seccomp_probe(const uint64_t args[6])
+{
+	switch (args[0]) {
+	case SECCOMP_SET_MODE_STRICT:
+		return args[1] || args[2];
+	case SECCOMP_SET_MODE_FILTER:
+		return !args[2];
+	default:
+		return true;
+	}
+}
+
 /* A program that narrows what it may call would be killed for what we call; one that traps its calls would get ours. */
 static long restrict_calls(uint32_t nr, const uint64_t args[6])
 {
-	bool narrows = nr == SYS_prctl ? args[1] != 0
-				       : args[0] == SECCOMP_SET_MODE_STRICT || args[0] == SECCOMP_SET_MODE_FILTER;
+	bool is_probe = nr == SYS_prctl ? !args[1] : is_seccomp_probe(args);
 
-	if (!narrows)
+	if (is_probe)
 		return vmsc_call_raw(nr, args);
 	if (nr == SYS_prctl && args[0] == SET_DISPATCH) {
 		vmsc_finish_stop("the program traps its own system calls (Syscall User Dispatch)");

@@ -75,6 +75,7 @@ struct vmsc_recorder {
 	bool shares_thread_data; /* there are threads that have another's: thread ids can't be kept in them */
 	bool loading; /* the unwinder: its mappings go to our slot */
 	bool is_child; /* forked from a traced process */
+	bool is_behind; /* recording has stopped: what is known of the process is of then */
 	uint64_t text_start, text_end; /* this library's executable part */
 	uint64_t started_monotonic;
 };

@@ -154,6 +154,7 @@ void vmsc_writer_stop(const char *why)
 {
 	if (block && !ended)
 		vmsc_writer_end(VMSC_ENDED_STOPPED, 0, why);
+	vmsc_rec.is_behind = true;
 	vmsc_set_state(VMSC_STATE_STOPPED);
 }
 

@@ -652,6 +652,18 @@ def case_restrict():
         need(told["verdict"] == verdict, "%s: verdict %s" % (how, told["verdict"]))
         said = trace.strings("problem") + [e.why for e in trace.of("END") if e.why]
         need(any(why in text for text in said), "%s: said %s" % (how, said))
+        need(verdict != "incomplete" or why in told["incomplete"], "%s: told %s" % (how, told["incomplete"]))
+
+
+def case_restrict_not():
+    """Probes change nothing; a child of one whose trace is full begins anew."""
+    full = "recording stopped before the process ended: the trace reached VMASCOPE_LIMIT"
+    for how, limit, expected in (("probes", "9", [(None, "match"), (None, "match")]),
+                                 ("behind", "2", [(None, "match"), (full, "incomplete")])):
+        run = Run("victim_restrict", how, VMASCOPE_CAPTURE="full", VMASCOPE_LIMIT=limit)
+        reports = [report(run, name) for name in run.files]
+        told = sorted(((one["incomplete"], one["verdict"]) for one in reports), key=lambda one: one[1], reverse=True)
+        need(run.status == 0 and told == expected, "%s: status %d, %s" % (how, run.status, told))
 
 
 def case_sigsys():

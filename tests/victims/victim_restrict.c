@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What capture in full can't follow: victim_restrict HOW. Exit status 0: the program ran as it must.
- * seccomp: it filters its own calls. dispatch: it traps them itself. old: it calls by int $0x80. tls: it
- * makes a thread whose thread data are not libc's.
+ * seccomp: it filters its own calls, and forks. probes: it asks what filters there could be, as libseccomp does. dispatch: it
+ * traps its calls itself. old: it calls by int $0x80. tls: it makes a thread whose thread data are not libc's. behind: it
+ * forks when its trace is full.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -25,7 +27,18 @@ static volatile sig_atomic_t trapped = 0;
 static volatile char selector = 0;
 static volatile int gone = 1, thread_wrong = -1;
 static char stack[65536] __attribute__((aligned(64)));
-static char thread_data[4096] __attribute__((aligned(64)));
+static char thread_data[4096] __attribute__((aligned(4096)));
+
+/* A child that changes its memory. Returns: 0 when it could. */
+static int fork_one(void)
+{
+	pid_t child = fork();
+	int status = 1;
+
+	if (!child)
+		_exit(change_memory(raw6, BASE + 0x200000));
+	return child < 0 || waitpid(child, &status, 0) != child || status;
+}
 
 static int with_seccomp(void)
 {
@@ -35,7 +48,25 @@ static int with_seccomp(void)
 	if (change_memory(raw6, BASE) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 		return 1;
-	return change_memory(raw6, BASE + 0x100000);
+	return change_memory(raw6, BASE + 0x100000) || fork_one();
+}
+
+static int with_probes(void)
+{
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 1, NULL) != -1 || errno != EINVAL ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, NULL) != -1 || errno != EFAULT ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) != -1 || errno != EFAULT)
+		return 1;
+	return change_memory(raw6, BASE + 0x100000) || fork_one();
+}
+
+static int with_full_trace(void)
+{
+	for (int i = 0; i < 40000; i++) {
+		if (mprotect(thread_data, sizeof(thread_data), i & 1 ? PROT_READ | PROT_WRITE : PROT_READ))
+			return 1;
+	}
+	return change_memory(raw6, BASE + 0x100000) || fork_one();
 }
 
 static void on_trap(int signal, siginfo_t *info, void *data)
@@ -100,6 +131,10 @@ int main(int argc, char **argv)
 
 	if (!strcmp(how, "seccomp"))
 		return with_seccomp();
+	if (!strcmp(how, "probes"))
+		return with_probes();
+	if (!strcmp(how, "behind"))
+		return with_full_trace();
 	if (!strcmp(how, "dispatch"))
 		return with_dispatch();
 	if (!strcmp(how, "old"))
