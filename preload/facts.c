@@ -9,6 +9,7 @@
 
 #include "arena.h"
 #include "fdtable.h"
+#include "idtable.h"
 #include "look.h"
 #include "sys.h"
 #include "text.h"
@@ -28,50 +29,34 @@
 #define SEAL_FUTURE_WRITE 0x0010
 #define GET_SEALS 1034
 #define NAME_SIZE 80
-#define NR_CHAINS 1024
+#define NR_GONE 512 /* numbers in a record */
 
-/* A file that was mapped. */
+/* A file that was mapped; its key is the inode. */
 struct known {
+	struct vmsc_id_entry head;
 	struct vmsc_file file;
 	int fd; /* it was last seen at */
-	uint32_t older; /* id of the file before it in the same chain, 0: none */
 	uint32_t path_length;
 	char *path;
 };
 
+/* Its key is a hash of the text. */
 struct told_name {
-	uint64_t hash;
+	struct vmsc_id_entry head;
 	char text[NAME_SIZE];
 };
 
-static struct known *files = NULL;
-static uint32_t nr_files = 0, room_files = 0;
-static uint32_t chains[NR_CHAINS] = { 0 }; /* by inode: id of the youngest file */
-static struct told_name *names = NULL;
-static uint32_t nr_names = 0, room_names = 0;
-static uint64_t policies[64] = { 0 };
-static uint32_t nr_policies = 0;
+/* Its key is a hash of mode and nodes. */
+struct policy {
+	struct vmsc_id_entry head;
+};
+
+static struct vmsc_id_table files = { .size = sizeof(struct known) };
+static struct vmsc_id_table names = { .size = sizeof(struct told_name) };
+static struct vmsc_id_table policies = { .size = sizeof(struct policy) };
+static struct vmsc_forget_record gone = { .nr = 0 };
+static uint32_t gone_files[NR_GONE] = { 0 };
 static char path[PATH_MAX] = { 0 };
-
-/* Room for one more of @nr elements. Returns: the array, moved if need be, or NULL. */
-static void *grow(void *array, uint32_t nr, uint32_t *room, size_t size)
-{
-	uint32_t wanted = *room ? *room * 2 : 64;
-	void *larger;
-
-	if (nr < *room)
-		return array;
-	larger = vmsc_arena_alloc(wanted * size);
-	if (!larger)
-		return NULL;
-	memset(larger, 0, wanted * size);
-	if (array) {
-		memcpy(larger, array, nr * size);
-		vmsc_arena_free(array, *room * size);
-	}
-	*room = wanted;
-	return larger;
-}
 
 static void tell_file(const struct known *known)
 {
@@ -85,21 +70,91 @@ static void tell_file(const struct known *known)
 	vmsc_writer_put(VMSC_RECORD_FILE, 0, &record, sizeof(record), known->path, known->path_length);
 }
 
-static struct known *new_file(void)
+static void tell_gone(void)
 {
-	struct known *larger = grow(files, nr_files, &room_files, sizeof(*files));
+	if (gone.nr)
+		vmsc_writer_put(VMSC_RECORD_FORGET, 0, &gone, sizeof(gone), gone_files, gone.nr * sizeof(gone_files[0]));
+	gone.nr = 0;
+}
 
-	if (!larger)
+/* In a trace that never told of it. */
+static void drop_untold(void *entry)
+{
+	struct known *known = entry;
+
+	if (known->path)
+		vmsc_arena_free(known->path, known->path_length);
+}
+
+static void drop_file(void *entry)
+{
+	const struct known *known = entry;
+
+	gone_files[gone.nr++] = known->file.id;
+	drop_untold(entry);
+	if (gone.nr == NR_GONE)
+		tell_gone();
+}
+
+static void drop_nothing(void *entry)
+{
+	(void)entry;
+}
+
+static void use_file(uint32_t id)
+{
+	vmsc_ids_use(&files, id);
+}
+
+/*
+ * What no VMA of @mm has, and no descriptor, no call can name again: open or named anew it gets a new number. The cost is
+ * shared by at least a quarter as many calls as there are VMAs.
+ */
+static void sweep(const struct vmsc_mm *mm, void (*drop)(void *entry))
+{
+	uint32_t others = vmsc_mm_map_count(mm) / 4;
+	struct vmsc_vma vma = { .end = 0 };
+
+	while (vmsc_mm_find(mm, vma.end, &vma)) {
+		vmsc_ids_use(&files, vma.file);
+		vmsc_ids_use(&names, vma.name);
+		vmsc_ids_use(&policies, vma.policy);
+	}
+	vmsc_fd_each_file(use_file);
+	vmsc_ids_sweep(&files, others, drop);
+	vmsc_ids_sweep(&names, others, drop_nothing);
+	vmsc_ids_sweep(&policies, others, drop_nothing);
+}
+
+/* Without a model nobody knows what is mapped. */
+static void sweep_if_due(const struct vmsc_id_table *table)
+{
+	if (!vmsc_rec.replay || !vmsc_ids_is_due(table))
+		return;
+	sweep(vmsc_replay_mm(vmsc_rec.replay), drop_file);
+	tell_gone();
+}
+
+/* @inode: 0 for a file that no descriptor will ever show. */
+static struct known *new_file(uint64_t inode)
+{
+	struct known *known;
+
+	sweep_if_due(&files);
+	known = vmsc_ids_add(&files, inode);
+	if (!known)
 		return NULL;
-	files = larger;
-	files[nr_files].fd = -1;
-	files[nr_files].file.id = nr_files + 1;
-	return &files[nr_files++];
+	known->fd = -1;
+	known->file.id = known->head.id;
+	known->file.inode = inode;
+	return known;
 }
 
 const struct vmsc_file *vmsc_facts_of(uint32_t id)
 {
-	return id && id <= nr_files ? &files[id - 1].file : NULL;
+	const struct known *known = vmsc_ids_find(&files, id);
+
+	return known ? &known->file : NULL;
 }
 
 static void find_kind(struct vmsc_file *file, const struct stat *stat, const struct statfs *fs)
@@ -194,11 +249,6 @@ static bool is_same_inode(const struct vmsc_file *file, const struct stat *stat)
 	       file->dev_minor == minor(stat->st_dev);
 }
 
-static uint32_t *chain_of(uint64_t inode)
-{
-	return &chains[inode % NR_CHAINS];
-}
-
 /*
  * Is @fd a duplicate of a descriptor whose file is known? Returns: its id; 0 for no, with *unsure set where a file of the
  * same inode can't be compared any more because its descriptor is gone.
@@ -208,9 +258,8 @@ static uint32_t find_duplicate(int fd, const struct stat *stat, bool *unsure)
 	uint32_t pid = sys_getpid();
 	long order;
 
-	for (uint32_t id = *chain_of(stat->st_ino); id; id = files[id - 1].older) {
-		const struct known *known = &files[id - 1];
-
+	for (const struct known *known = vmsc_ids_youngest(&files, stat->st_ino); known;
+	     known = vmsc_ids_older(&files, known)) {
 		if (!is_same_inode(&known->file, stat))
 			continue;
 		if (known->fd < 0 || vmsc_fd_file(known->fd) != known->file.id) {
@@ -228,14 +277,13 @@ static uint32_t find_duplicate(int fd, const struct stat *stat, bool *unsure)
 static uint32_t tell_new_file(int fd, const struct stat *stat, bool unsure)
 {
 	struct statfs fs = { 0 };
-	struct known *known = new_file();
+	struct known *known = new_file(stat->st_ino);
 	long err;
 
 	if (!known)
 		return 0;
 	err = sys3(SYS_fstatfs, fd, (uintptr_t)&fs, 0);
 	known->fd = fd;
-	known->file.inode = stat->st_ino;
 	known->file.dev_major = major(stat->st_dev);
 	known->file.dev_minor = minor(stat->st_dev);
 	known->file.mode = unsure ? VMSC_FILE_UNSURE : 0;
@@ -244,8 +292,6 @@ static uint32_t tell_new_file(int fd, const struct stat *stat, bool unsure)
 		known->file.kind = VMSC_FILE_OTHER;
 	find_mode(&known->file, fd, &fs);
 	find_path(known, fd);
-	known->older = *chain_of(known->file.inode);
-	*chain_of(known->file.inode) = known->file.id;
 	vmsc_fd_set_file(fd, known->file.id);
 	tell_file(known);
 	return known->file.id;
@@ -266,17 +312,18 @@ static void look_for_seal(struct known *known, int fd)
 uint32_t vmsc_facts_file(int fd, bool sure)
 {
 	struct stat stat;
-	uint32_t id = vmsc_fd_file(fd);
+	struct known *known = vmsc_ids_find(&files, vmsc_fd_file(fd));
 	bool unsure = false;
+	uint32_t id;
 	long err = sys_fstat(fd, &stat);
 
 	if (err == -EBADF)
 		return 0;
 	if (err) /* a file system in trouble: it can be mapped all the same */
 		return vmsc_facts_hidden_file(VMSC_FILE_OTHER, VMSC_FILE_READ | VMSC_FILE_WRITE | VMSC_FILE_UNSURE, 0);
-	if (sure && id && is_same_inode(&files[id - 1].file, &stat)) {
-		look_for_seal(&files[id - 1], fd);
-		return id;
+	if (sure && known && is_same_inode(&known->file, &stat)) {
+		look_for_seal(known, fd);
+		return known->file.id;
 	}
 	id = find_duplicate(fd, &stat, &unsure);
 	if (id) {
@@ -288,8 +335,8 @@ uint32_t vmsc_facts_file(int fd, bool sure)
 
 uint32_t vmsc_facts_hidden_file(enum vmsc_file_kind kind, uint32_t mode, uint64_t addr)
 {
+	struct known *known = new_file(0);
 	struct vmsc_seen_record seen;
-	struct known *known = new_file();
 
 	if (!known)
 		return 0;
@@ -308,49 +355,50 @@ void vmsc_facts_learn(uint32_t id, uint64_t addr, bool locked)
 {
 	const uint64_t by_driver = VMSC_VM_SPECIAL | VMSC_VM(DONTDUMP) | VMSC_VM(DONTCOPY) | VMSC_VM(SYNC) |
 				   VMSC_VM(WIPEONFORK) | (locked ? 0 : VMSC_VM(LOCKED));
-	struct vmsc_file *file = id ? &files[id - 1].file : NULL;
+	struct known *known = vmsc_ids_find(&files, id);
 	uint64_t learned;
 
-	if (!file || file->kind != VMSC_FILE_OTHER)
+	if (!known || known->file.kind != VMSC_FILE_OTHER)
 		return;
 	learned = vmsc_look_flags(addr) & by_driver;
-	if (learned == file->learned_flags)
+	if (learned == known->file.learned_flags)
 		return;
-	file->learned_flags = learned;
-	tell_file(&files[id - 1]);
+	known->file.learned_flags = learned;
+	tell_file(known);
 }
 
-static void tell_name(uint32_t index)
+static void tell_name(const struct told_name *name)
 {
-	struct vmsc_name_record record = { .id = index + 1, .length = strlen(names[index].text) };
+	struct vmsc_name_record record = { .id = name->head.id, .length = strlen(name->text) };
 
-	vmsc_writer_put(VMSC_RECORD_NAME, 0, &record, sizeof(record), names[index].text, record.length);
+	vmsc_writer_put(VMSC_RECORD_NAME, 0, &record, sizeof(record), name->text, record.length);
 }
 
 uint32_t vmsc_facts_name(uint64_t addr)
 {
-	struct told_name name = { 0 };
-	struct told_name *larger;
+	char text[NAME_SIZE] = { 0 };
+	struct told_name *name;
+	uint64_t hash = 0;
 	size_t got = 0;
 
 	if (!addr)
 		return 0;
-	while (got < NAME_SIZE - 1 && vmsc_sys_peek(name.text + got, addr + got, 1) == 1 && name.text[got])
+	while (got < NAME_SIZE - 1 && vmsc_sys_peek(text + got, addr + got, 1) == 1 && text[got])
 		got++;
-	name.text[got] = '\0';
+	text[got] = '\0';
 	for (size_t i = 0; i < got; i++)
-		name.hash = name.hash * 31 + (unsigned char)name.text[i] + 1;
-	for (uint32_t i = 0; i < nr_names; i++) {
-		if (names[i].hash == name.hash && !strcmp(names[i].text, name.text))
-			return i + 1;
+		hash = hash * 31 + (unsigned char)text[i] + 1;
+	for (name = vmsc_ids_youngest(&names, hash); name; name = vmsc_ids_older(&names, name)) {
+		if (!strcmp(name->text, text))
+			return name->head.id;
 	}
-	larger = grow(names, nr_names, &room_names, sizeof(*names));
-	if (!larger)
+	sweep_if_due(&names);
+	name = vmsc_ids_add(&names, hash);
+	if (!name)
 		return 0;
-	names = larger;
-	names[nr_names] = name;
-	tell_name(nr_names);
-	return ++nr_names;
+	memcpy(name->text, text, sizeof(text));
+	tell_name(name);
+	return name->head.id;
 }
 
 uint32_t vmsc_facts_policy(uint64_t mode, uint64_t nodemask, uint64_t maxnode, uint64_t flags)
@@ -358,6 +406,7 @@ uint32_t vmsc_facts_policy(uint64_t mode, uint64_t nodemask, uint64_t maxnode, u
 	uint64_t words[16] = { 0 };
 	uint64_t hash = mode * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	size_t bytes = maxnode / 8 < sizeof(words) ? (maxnode + 7) / 8 : sizeof(words);
+	const struct policy *policy;
 
 	(void)flags;
 	if (!mode)
@@ -366,27 +415,28 @@ uint32_t vmsc_facts_policy(uint64_t mode, uint64_t nodemask, uint64_t maxnode, u
 		vmsc_sys_peek(words, nodemask, bytes);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		hash = (hash ^ words[i]) * UINT64_C(0x100000001b3);
-	for (uint32_t i = 0; i < nr_policies; i++) {
-		if (policies[i] == hash)
-			return i + 1;
+	policy = vmsc_ids_youngest(&policies, hash);
+	if (!policy) {
+		sweep_if_due(&policies);
+		policy = vmsc_ids_add(&policies, hash);
 	}
-	if (nr_policies < sizeof(policies) / sizeof(policies[0]))
-		policies[nr_policies++] = hash;
-	return nr_policies;
+	return policy ? policy->head.id : 0;
 }
 
-void vmsc_facts_tell(void)
+void vmsc_facts_tell(const struct vmsc_mm *mm)
 {
-	for (uint32_t i = 0; i < nr_files; i++)
-		tell_file(&files[i]);
-	for (uint32_t i = 0; i < nr_names; i++)
-		tell_name(i);
+	if (mm)
+		sweep(mm, drop_untold);
+	for (uint32_t i = 0; i < files.nr; i++)
+		tell_file(vmsc_ids_at(&files, i));
+	for (uint32_t i = 0; i < names.nr; i++)
+		tell_name(vmsc_ids_at(&names, i));
 }
 
 void vmsc_facts_forget(void)
 {
-	files = NULL;
-	names = NULL;
-	nr_files = room_files = nr_names = room_names = 0;
-	memset(chains, 0, sizeof(chains));
+	vmsc_ids_forget(&files);
+	vmsc_ids_forget(&names);
+	vmsc_ids_forget(&policies);
+	gone.nr = 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * facts.h - what a call's registers only point to: open files, names, policies. Each gets a number, told in the trace once
- * before the first call that uses it, and again in a forked child's trace. Needs the recorder's lock.
+ * before the first call that uses it, and again in a forked child's trace. What nothing names any more is forgotten from time
+ * to time; should it come again, it gets another number. Needs the recorder's lock.
  */
 #ifndef VMSC_FACTS_H
 #define VMSC_FACTS_H
@@ -28,7 +29,7 @@ const struct vmsc_file *vmsc_facts_of(uint32_t id);
 /* A forked child that can't trust what it was copied. */
 void vmsc_facts_forget(void);
 
-/* Everything once more, into a forked child's trace. */
-void vmsc_facts_tell(void);
+/* Everything once more, into a trace that begins; with the VMAs of @mm, where a forked child knows them, only what they name. */
+void vmsc_facts_tell(const struct vmsc_mm *mm);
 
 #endif

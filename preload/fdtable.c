@@ -112,6 +112,16 @@ void vmsc_fd_set_file(int fd, uint32_t id)
 		__atomic_store_n(entry, id, __ATOMIC_RELAXED);
 }
 
+void vmsc_fd_each_file(void (*take)(uint32_t id))
+{
+	for (unsigned int fd = 0; entries && fd < NR_ENTRIES; fd++) {
+		uint32_t id = vmsc_fd_file(fd);
+
+		if (id)
+			take(id);
+	}
+}
+
 uint32_t vmsc_fd_uffd(int fd)
 {
 	uint32_t *entry = entry_of(fd, false);

@@ -41,6 +41,9 @@ void vmsc_fd_distrust(void);
 uint32_t vmsc_fd_file(int fd);
 void vmsc_fd_set_file(int fd, uint32_t id);
 
+/* Each file id that stands behind a descriptor; one that is duplicated and closed meanwhile may be missed. */
+void vmsc_fd_each_file(void (*take)(uint32_t id));
+
 /* The userfaultfd context behind @fd, 0: none. */
 uint32_t vmsc_fd_uffd(int fd);
 void vmsc_fd_set_uffd(int fd, uint32_t id);

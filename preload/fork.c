@@ -118,7 +118,7 @@ static void begin_inherited(struct vmsc_replay *parents)
 	vmsc_attach_tell_limits();
 	vmsc_attach_write_layout(&vmsc_mm_config(mm)->layout);
 	vmsc_own_tell();
-	vmsc_facts_tell();
+	vmsc_facts_tell(mm);
 	tell_inherited(mm);
 	vmsc_replay_free(parents);
 	vmsc_snapshot_all(blind ? VMSC_WHEN_RESUME : VMSC_WHEN_FORK);

@@ -114,7 +114,7 @@ void vmsc_start_from_maps(void)
 	vmsc_attach_tell_limits();
 	vmsc_attach_tell_layout();
 	vmsc_own_tell();
-	vmsc_facts_tell();
+	vmsc_facts_tell(NULL);
 	vmsc_patch_tell();
 	vmsc_snapshot_all(VMSC_WHEN_ATTACH);
 }

@@ -20,6 +20,7 @@
 #define UNWINDER_TLS 256 /* bytes of thread data it may have */
 #define UNWIND_ROOM 12288 /* bytes of stack that the unwinder may need */
 #define WORDS_SEARCHED 24 /* of the stack, for a return address into the unwinder */
+#define STACKS_MAX 65536 /* remembered at a time: a table of 2 MiB */
 #define FORK_TRIES 1000 /* naps of a fork, for threads that unwind */
 #define TAKE_TRIES 10000 /* naps of a thread, for forks */
 
@@ -37,7 +38,7 @@ static const void *tls_image = NULL;
 static size_t tls_module = 0, tls_image_size = 0, tls_size = 0;
 static __thread char unwinder_tls[UNWINDER_TLS] __attribute__((aligned(64)));
 static struct known_stack *table = NULL;
-static uint32_t slots = 0, nr_stacks = 0;
+static uint32_t slots = 0, nr_stacks = 0, last_stack = 0;
 static __thread struct vmsc_frames taken; /* a program's stack may have no room for it */
 static uint32_t nr_unwinding = 0, nr_forking = 0; /* threads */
 static __thread bool forks_quietly = false;
@@ -276,11 +277,16 @@ static struct known_stack *slot_of(struct known_stack *in, uint32_t size, uint64
 	return &in[at];
 }
 
+/* A program that never ends may have ever new stacks: then all are told anew, with new numbers. */
 static bool make_room(void)
 {
 	uint32_t wanted = slots ? slots * 2 : 1024;
 	struct known_stack *larger;
 
+	if (nr_stacks == STACKS_MAX) {
+		memset(table, 0, slots * sizeof(*table));
+		nr_stacks = 0;
+	}
 	if (slots && nr_stacks < slots / 4 * 3)
 		return true;
 	larger = vmsc_arena_alloc(wanted * sizeof(*larger));
@@ -309,7 +315,8 @@ uint32_t vmsc_stack_id(const struct vmsc_frames *frames)
 	if (known->hash)
 		return known->id;
 	known->hash = frames->hash;
-	known->id = record.id = ++nr_stacks;
+	known->id = record.id = ++last_stack;
+	nr_stacks++;
 	vmsc_writer_put(VMSC_RECORD_STACK, 0, &record, sizeof(record), frames->at, frames->nr * sizeof(uint64_t));
 	return record.id;
 }
@@ -317,7 +324,7 @@ uint32_t vmsc_stack_id(const struct vmsc_frames *frames)
 void vmsc_stack_forget(void)
 {
 	vmsc_memo_forget();
-	nr_stacks = 0;
+	nr_stacks = last_stack = 0;
 	if (table)
 		memset(table, 0, slots * sizeof(*table));
 }

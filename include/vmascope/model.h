@@ -374,6 +374,10 @@ int vmsc_mm_insert(struct vmsc_mm *mm, const struct vmsc_vma *vma) VMSC_MUST_CHE
 int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file) VMSC_MUST_CHECK;
 const struct vmsc_file *vmsc_mm_file(const struct vmsc_mm *mm, uint32_t id); /* NULL: not told */
 
+/* Nothing is known of a file any more: of this one, or of all from @first to @last that no VMA has. */
+void vmsc_mm_forget_file(struct vmsc_mm *mm, uint32_t id);
+void vmsc_mm_forget_unmapped(struct vmsc_mm *mm, uint32_t first, uint32_t last);
+
 /*
  * One call: predicts its result, says in *out whether the recorded one agrees, and changes the address space as the
  * recorded result says (or as predicted, without one). A call that is no business of the VMA layer changes nothing.

@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 #define VMSC_TRACE_MAGIC "vmascope"
-#define VMSC_TRACE_VERSION 2 /* of the format, not of the program; 1 has no TABLES records, and is read too */
+#define VMSC_TRACE_VERSION 3 /* of the format, not of the program; 1 has no TABLES, 2 no FORGET; they are read too */
 #define VMSC_TRACE_ENDIAN 0x0102030405060708
 #define VMSC_TRACE_HEADER_SIZE 4096
 #define VMSC_TRACE_BLOCK_SIZE (1u << 20)
@@ -94,6 +94,7 @@ enum vmsc_record_type {
 	VMSC_RECORD_OWN,
 	VMSC_RECORD_END,
 	VMSC_RECORD_TABLES,
+	VMSC_RECORD_FORGET,
 	VMSC_NR_RECORD_TYPES
 };
 
@@ -145,6 +146,12 @@ struct vmsc_file_record {
 	uint32_t id, kind, mode, dev_major, dev_minor;
 	uint32_t length;
 	uint64_t inode, learned_flags, huge_page_size;
+};
+
+/* @nr ids of files follow, each uint32_t: no VMA has them, and no call will name them again. */
+struct vmsc_forget_record {
+	struct vmsc_record head;
+	uint32_t nr, reserved;
 };
 
 /* @nr return addresses follow, innermost first, each uint64_t. */

@@ -4,24 +4,28 @@
  */
 #include "internal.h"
 
+#define LEAST_SLOTS 64
+#define FILE_MAPPED (UINT32_C(1) << 29) /* of vmsc_file.mode, while it is looked which VMAs have */
+
+static size_t hash_of(uint32_t id)
+{
+	return id * UINT32_C(2654435761);
+}
+
 static struct vmsc_file *slot_of(struct vmsc_file *files, size_t slots, uint32_t id)
 {
-	size_t at = (id * UINT32_C(2654435761)) & (slots - 1);
+	size_t at = hash_of(id) & (slots - 1);
 
 	while (files[at].id && files[at].id != id)
 		at = (at + 1) & (slots - 1);
 	return &files[at];
 }
 
-/* Room for one more file. Returns: 0 or -ENOMEM. */
-int vmsc_mm_reserve_file(struct vmsc_mm *mm)
+/* Returns: 0, or -ENOMEM and nothing has changed. */
+static int resize(struct vmsc_mm *mm, size_t slots)
 {
-	size_t slots = mm->file_slots ? mm->file_slots * 2 : 64;
-	struct vmsc_file *files;
+	struct vmsc_file *files = mm->allocator.alloc(mm->allocator.ctx, slots * sizeof(*files));
 
-	if (mm->file_slots && mm->nr_files + 1 <= mm->file_slots / 4 * 3)
-		return 0;
-	files = mm->allocator.alloc(mm->allocator.ctx, slots * sizeof(*files));
 	if (!files)
 		return -ENOMEM;
 	memset(files, 0, slots * sizeof(*files));
@@ -34,6 +38,96 @@ int vmsc_mm_reserve_file(struct vmsc_mm *mm)
 	mm->files = files;
 	mm->file_slots = slots;
 	return 0;
+}
+
+/* The slot at @at becomes empty; what was put behind it because it was taken moves up. */
+static void erase(struct vmsc_mm *mm, size_t at)
+{
+	size_t mask = mm->file_slots - 1;
+
+	mm->nr_files--;
+	for (size_t next = (at + 1) & mask; mm->files[next].id; next = (next + 1) & mask) {
+		if (((next - hash_of(mm->files[next].id)) & mask) < ((next - at) & mask))
+			continue; /* it would lie before its place */
+		mm->files[at] = mm->files[next];
+		at = next;
+	}
+	memset(&mm->files[at], 0, sizeof(mm->files[at]));
+}
+
+static void shrink(struct vmsc_mm *mm)
+{
+	if (mm->file_slots > LEAST_SLOTS && mm->nr_files < mm->file_slots / 8)
+		(void)!resize(mm, mm->file_slots / 4);
+}
+
+void vmsc_mm_forget_file(struct vmsc_mm *mm, uint32_t id)
+{
+	struct vmsc_file *slot;
+
+	if (!id || !mm->file_slots)
+		return;
+	slot = slot_of(mm->files, mm->file_slots, id);
+	if (!slot->id)
+		return;
+	erase(mm, (size_t)(slot - mm->files));
+	shrink(mm);
+}
+
+static void mark_mapped(struct vmsc_mm *mm)
+{
+	for (const struct vmsc_node *node = mm->first; node; node = node->next) {
+		struct vmsc_file *slot = slot_of(mm->files, mm->file_slots, node->vma.file);
+
+		if (slot->id)
+			slot->mode |= FILE_MAPPED;
+	}
+}
+
+void vmsc_mm_forget_unmapped(struct vmsc_mm *mm, uint32_t first, uint32_t last)
+{
+	if (!mm->file_slots)
+		return;
+	mark_mapped(mm);
+	for (size_t i = 0; i < mm->file_slots;) {
+		const struct vmsc_file *file = &mm->files[i];
+
+		if (!file->id || file->id < first || file->id > last || file->mode & FILE_MAPPED ||
+		    file->ring)
+			i++; /* a ring's context lives without its VMA */
+		else
+			erase(mm, i); /* another may be here now */
+	}
+	for (size_t i = 0; i < mm->file_slots; i++)
+		mm->files[i].mode &= ~FILE_MAPPED;
+	shrink(mm);
+}
+
+/* Files that the model numbered itself: only VMAs name them. Worth while when a fair part of the table may be
+ * theirs. */
+static void sweep_internal(struct vmsc_mm *mm)
+{
+	uint32_t made = mm->next_file - mm->files_swept;
+
+	if (made < mm->file_slots / 4 || made < mm->map_count / 4)
+		return;
+	vmsc_mm_forget_unmapped(mm, FIRST_INTERNAL_FILE, UINT32_MAX);
+	mm->files_swept = mm->next_file;
+}
+
+static bool is_full(const struct vmsc_mm *mm)
+{
+	return !mm->file_slots || mm->nr_files + 1 > mm->file_slots / 4 * 3;
+}
+
+/* Room for one more file. Returns: 0 or -ENOMEM. */
+int vmsc_mm_reserve_file(struct vmsc_mm *mm)
+{
+	if (is_full(mm))
+		sweep_internal(mm);
+	if (!is_full(mm))
+		return 0;
+	return resize(mm, mm->file_slots ? mm->file_slots * 2 : LEAST_SLOTS);
 }
 
 int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file)
@@ -52,7 +146,7 @@ int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file)
 		mm->nr_files++;
 	old = *slot;
 	*slot = *file;
-	slot->mode |= old.mode & (FILE_ANONYMOUS | FILE_RING);
+	slot->mode = (slot->mode & ~FILE_MAPPED) | (old.mode & (FILE_ANONYMOUS | FILE_RING));
 	if (!slot->segment_size)
 		slot->segment_size = old.segment_size;
 	if (!slot->ring)

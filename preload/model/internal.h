@@ -95,6 +95,7 @@ struct vmsc_mm {
 	uint8_t mdwe;	/* the bits of PR_SET_MDWE; any of them refuses */
 	uint32_t persona; /* the task's, which its threads are taken to share */
 	uint32_t next_anon_vma, next_file;
+	uint32_t files_swept; /* next_file when it was last looked which of the model's own are mapped */
 	/* of the running step */
 	uint64_t seq;
 	uint16_t nr;

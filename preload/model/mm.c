@@ -16,7 +16,7 @@ struct vmsc_mm *vmsc_mm_new(const struct vmsc_allocator *allocator, const struct
 	mm->config = *config;
 	mm->persona = config->layout.randomized ? 0 : ADDR_NO_RANDOMIZE_;
 	mm->next_anon_vma = 1;
-	mm->next_file = FIRST_INTERNAL_FILE;
+	mm->next_file = mm->files_swept = FIRST_INTERNAL_FILE;
 	return mm;
 }
 

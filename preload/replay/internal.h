@@ -33,6 +33,7 @@ struct vmsc_seen_file {
 struct vmsc_seen_files {
 	struct vmsc_seen_file *slots;
 	size_t nr, nr_slots;
+	size_t sweep_at; /* so many make it worth while to look which are still mapped */
 	uint32_t next;
 };
 
@@ -75,6 +76,7 @@ int vmsc_buffer_reserve(struct vmsc_replay *replay, struct vmsc_buffer *buffer, 
 bool vmsc_seen_is_special(const char *name, size_t length);
 int vmsc_seen_file(struct vmsc_replay *replay, const struct vmsc_seen_record *seen, uint32_t *id) VMSC_MUST_CHECK;
 void vmsc_seen_to_vma(const struct vmsc_replay *replay, const struct vmsc_seen_record *seen, struct vmsc_vma *vma);
+void vmsc_seen_sweep(struct vmsc_replay *replay);
 void vmsc_seen_reserve_ids(struct vmsc_replay *replay, uint32_t file);
 
 /* snapshot.c */

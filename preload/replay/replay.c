@@ -217,6 +217,17 @@ static int take_file(struct vmsc_replay *replay, const struct vmsc_file_record *
 	return file.id ? vmsc_mm_set_file(replay->mm, &file) : 0;
 }
 
+/* What the recorder numbered; other numbers are none of its. */
+static void take_forget(struct vmsc_replay *replay, const struct vmsc_forget_record *record)
+{
+	const uint32_t *ids = vmsc_record_tail(&record->head, sizeof(*record));
+
+	for (uint32_t i = 0; i < record->nr; i++) {
+		if (ids[i] < FIRST_SEEN_FILE)
+			vmsc_mm_forget_file(replay->mm, ids[i]);
+	}
+}
+
 /* A VMA of the parent's model. What no model can hold, a hostile trace may say. */
 static int take_vma(struct vmsc_replay *replay, const struct vmsc_vma_record *record)
 {
@@ -334,6 +345,9 @@ int vmsc_replay_record(struct vmsc_replay *replay, const struct vmsc_record *rec
 		return 0;
 	case VMSC_RECORD_FILE:
 		return take_file(replay, any);
+	case VMSC_RECORD_FORGET:
+		take_forget(replay, any);
+		return 0;
 	case VMSC_RECORD_EXTRA:
 		replay->extra = *(const struct vmsc_extra_record *)any;
 		return 0;

@@ -5,6 +5,8 @@
  */
 #include "internal.h"
 
+#define SWEEP_LEAST 1024
+
 static struct vmsc_seen_file *slot_of(struct vmsc_seen_file *slots, size_t nr_slots, const struct vmsc_seen_record *seen)
 {
 	uint64_t hash = (seen->inode ^ (uint64_t)seen->dev_major << 52 ^ (uint64_t)seen->dev_minor << 32) *
@@ -17,32 +19,53 @@ static struct vmsc_seen_file *slot_of(struct vmsc_seen_file *slots, size_t nr_sl
 	return &slots[at];
 }
 
-static int grow_files(struct vmsc_replay *replay)
+/* A table of so many slots, of the files that the model knows. */
+static int rebuild(struct vmsc_replay *replay, size_t nr_slots)
 {
 	const struct vmsc_allocator *allocator = &replay->config.allocator;
 	struct vmsc_seen_files *files = &replay->files;
-	size_t nr_slots = files->nr_slots ? files->nr_slots * 2 : 64, size = nr_slots * sizeof(*files->slots);
-	struct vmsc_seen_file *slots;
+	struct vmsc_seen_file *slots = allocator->alloc(allocator->ctx, nr_slots * sizeof(*slots));
 
-	if (files->nr_slots && files->nr + 1 <= files->nr_slots / 4 * 3)
-		return 0;
-	slots = allocator->alloc(allocator->ctx, size);
 	if (!slots)
 		return -ENOMEM;
-	memset(slots, 0, size);
+	memset(slots, 0, nr_slots * sizeof(*slots));
+	files->nr = 0;
 	for (size_t i = 0; i < files->nr_slots; i++) {
 		const struct vmsc_seen_file *old = &files->slots[i];
 		struct vmsc_seen_record key = { .inode = old->inode, .dev_major = old->dev_major,
 						.dev_minor = old->dev_minor };
 
-		if (old->id)
-			*slot_of(slots, nr_slots, &key) = *old;
+		if (!vmsc_mm_file(replay->mm, old->id))
+			continue;
+		*slot_of(slots, nr_slots, &key) = *old;
+		files->nr++;
 	}
 	if (files->slots)
 		allocator->free(allocator->ctx, files->slots, files->nr_slots * sizeof(*slots));
 	files->slots = slots;
 	files->nr_slots = nr_slots;
 	return 0;
+}
+
+static int grow_files(struct vmsc_replay *replay)
+{
+	const struct vmsc_seen_files *files = &replay->files;
+
+	if (files->nr_slots && files->nr + 1 <= files->nr_slots / 4 * 3)
+		return 0;
+	return rebuild(replay, files->nr_slots ? files->nr_slots * 2 : 64);
+}
+
+/* Not while a snapshot is taken over: its files are on their way to the model. */
+void vmsc_seen_sweep(struct vmsc_replay *replay)
+{
+	struct vmsc_seen_files *files = &replay->files;
+
+	if (files->nr < files->sweep_at || files->nr < SWEEP_LEAST)
+		return;
+	vmsc_mm_forget_unmapped(replay->mm, FIRST_SEEN_FILE, LAST_SEEN_FILE);
+	(void)!rebuild(replay, files->nr_slots);
+	files->sweep_at = files->nr * 2 + vmsc_mm_map_count(replay->mm) / 4;
 }
 
 static bool begins_with(const char *name, size_t length, const char *with)
@@ -88,14 +111,14 @@ int vmsc_seen_file(struct vmsc_replay *replay, const struct vmsc_seen_record *se
 	if (err)
 		return err;
 	slot = slot_of(files->slots, files->nr_slots, seen);
-	if (!slot->id && files->next < LAST_SEEN_FILE) {
+	if (!vmsc_mm_file(replay->mm, slot->id) && files->next < LAST_SEEN_FILE) {
 		file.id = files->next;
 		file.kind = kind_of(seen, vmsc_record_tail(&seen->head, sizeof(*seen)));
 		err = vmsc_mm_set_file(replay->mm, &file);
 		if (err)
 			return err;
+		files->nr += !slot->id;
 		*slot = (struct vmsc_seen_file){ seen->inode, seen->dev_major, seen->dev_minor, files->next++ };
-		files->nr++;
 	}
 	*id = slot->id;
 	return 0;

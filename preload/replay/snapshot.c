@@ -14,6 +14,7 @@ void vmsc_snapshot_begin(struct vmsc_replay *replay, const struct vmsc_snapshot_
 	snapshot->last_end = 0;
 	snapshot->open = true;
 	snapshot->sane = record->start < record->end && record->when < VMSC_NR_WHENS;
+	vmsc_seen_sweep(replay);
 }
 
 static bool is_sane(const struct vmsc_snapshot *snapshot, const struct vmsc_seen_record *seen)

@@ -38,6 +38,7 @@ static const struct shape shapes[VMSC_NR_RECORD_TYPES] = {
 	[VMSC_RECORD_OWN] = FIXED(struct vmsc_own_record),
 	[VMSC_RECORD_END] = TAILED(struct vmsc_end_record, length, 1, VMSC_RECORD_MAX),
 	[VMSC_RECORD_TABLES] = TAILED(struct vmsc_tables_record, nr, 8, VMSC_RECORD_MAX / 8),
+	[VMSC_RECORD_FORGET] = TAILED(struct vmsc_forget_record, nr, 4, VMSC_RECORD_MAX / 4),
 };
 /* clang-format on */
 

@@ -36,7 +36,7 @@ class Unreadable(Case):
     def test_newer_version(self):
         data = self.trace()
         struct.pack_into("<I", data, VERSION_AT, 99)
-        self.refused(self.write("newer.vmt", data), "format version 99", "reads up to 2", "newer vmascope")
+        self.refused(self.write("newer.vmt", data), "format version 99", "reads up to 3", "newer vmascope")
 
     def test_other_byte_order(self):
         data = self.trace()

@@ -678,6 +678,42 @@ def case_sigsys():
     need(run.status == -signal.SIGSYS and run.only().ended == "signal", "default: status %d" % run.status)
 
 
+def case_passing():
+    """Files, names and policies that come and go leave nothing behind, in the process and in its child."""
+    for check in "exit", "call":
+        run = Run("victim_passing", "40000" if check == "exit" else "4000", VMASCOPE_CHECK=check, VMASCOPE_CAPTURE="full")
+        need(run.status == 0, "status %d" % run.status)
+        check_reports(run, "full", 2)
+        own = [int(line) for line in run.out.split()]
+        need(len(own) == 2 and max(own) < 10 << 20, "bytes of the recorder's own: %s" % own)
+        for trace in run.traces:
+            told, used = {}, 0
+            for record in trace.records:
+                if record.kind == "FILE":
+                    told[record.id] = record
+                elif record.kind == "EXTRA" and record.file:
+                    need(record.file in told, "file %d is not known here" % record.file)
+                    used += 1
+                elif record.kind == "FORGET":
+                    for gone in record.ids:
+                        need(told.pop(gone, None), "file %d was not known" % gone)
+            need(used > 1000 and (check == "call" or len(told) < 6000), "%d used, %d left" % (used, len(told)))
+
+
+def case_stacks():
+    """More stacks than are remembered: each is told before a call that names it, and the memory has a bound."""
+    run = Run("victim_passing", "100000", "stacks", VMASCOPE_CAPTURE="full")
+    need(run.status == 0, "status %d" % run.status)
+    check_reports(run, "full")
+    trace = run.only()
+    check_sane(trace)
+    stacks = trace.of("STACK")
+    need(len(stacks) >= 100000 and len(stacks) == len({s.id for s in stacks}), "%d stacks" % len(stacks))
+    different = len({s.frames for s in stacks})
+    need(99000 <= different < 99100, "%d different stacks" % different)
+    need(int(run.out) < 12 << 20, "%s bytes of the recorder's own" % run.out)
+
+
 def case_bad_options():
     run = Run("victim_brk", VMASCOPE_CHECK="sometimes", VMASCOPE_STACKS="2", VMASCOPE_CAPTURE="all")
     need(run.status == 0 and len(run.only().strings("problem")) == 1, "problems: %s" % run.only().strings("problem"))

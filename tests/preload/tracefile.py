@@ -7,7 +7,7 @@ import struct
 import sys
 
 KINDS = ["", "STRING", "LIMITS", "LAYOUT", "FILE", "STACK", "EXTRA", "CALL", "TOUCH", "SNAPSHOT", "SEEN",
-         "SNAPSHOT_END", "VMA", "NAME", "MARK", "SITE", "OWN", "END", "TABLES"]
+         "SNAPSHOT_END", "VMA", "NAME", "MARK", "SITE", "OWN", "END", "TABLES", "FORGET"]
 STRINGS = ["", "comm", "exe", "argv", "release", "rules", "rules_source", "cwd", "problem", "module"]
 WHENS = ["attach", "fork", "exit", "exec", "signal", "request", "resume", "call", "undetermined"]
 ENDED = ["not", "exit", "exec", "signal", "stopped"]
@@ -105,6 +105,9 @@ def decode(kind, flags, data, at):
         before, after, threads, nr = get("QQII")
         return Record(kind, flags, before=before, after=after, threads=threads,
                       edges=struct.unpack_from("<%dQ" % nr, data, at + 32))
+    if kind == "FORGET":
+        nr, _ = get("II")
+        return Record(kind, flags, ids=struct.unpack_from("<%dI" % nr, data, at + 16))
     raise ValueError("record type %s" % kind)
 
 

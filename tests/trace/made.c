@@ -225,6 +225,8 @@ static void add_calls(struct made *made)
 		.after = 44,
 		.threads = 1,
 		.nr = 2};
+	const uint32_t gone[] = {2, 3, 4};
+	struct vmsc_forget_record forget = {.head.type = VMSC_RECORD_FORGET, .nr = 3};
 	struct vmsc_mark_record mark = {
 		.head.type = VMSC_RECORD_MARK, .stamp = 1100, .tid = 4242, .length = 8};
 
@@ -233,6 +235,7 @@ static void add_calls(struct made *made)
 	made_add(made, &mark, sizeof(mark), "half way", 8);
 	made_add(made, &touch, sizeof(touch), NULL, 0);
 	made_add(made, &tables, sizeof(tables), populated, sizeof(populated));
+	made_add(made, &forget, sizeof(forget), gone, sizeof(gone));
 	call = (struct vmsc_call_record){
 		.head.type = VMSC_RECORD_CALL, .nr = 157, .nr_args = 5, .tid = 4242, .stamp = 1200};
 	call.result = -22;

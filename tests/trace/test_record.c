@@ -38,6 +38,7 @@ static const struct shape shapes[] = {
 	{"OWN", 16, 24},
 	{"END", 17, 40, 32, 4, 1, 65536},
 	{"TABLES", 18, 32, 28, 4, 8, 8192},
+	{"FORGET", 19, 16, 8, 4, 4, 16384},
 };
 
 #define NR_SHAPES (sizeof(shapes) / sizeof(shapes[0]))
@@ -129,7 +130,7 @@ static const struct head_case heads[] = {
 	{"half a head is left", 7, 40, 7, NONE},
 	{"type 0 ends a block", 0, 0, 64, NONE},
 	{"type 0 of any size", 0, 0xffffffff, 64, NONE},
-	{"a type of a later version", 19, 64, 64, BAD},
+	{"a type of a later version", 20, 64, 64, BAD},
 	{"the greatest type", 0xffff, 64, 64, BAD},
 	{"size 0", 8, 0, 64, BAD},
 	{"size of a head alone", 8, 8, 64, BAD},
@@ -165,7 +166,8 @@ static const struct header_case headers[] = {
 	{"magic, last byte", 7, 1, 0, true, "not a trace: it does not begin with \"vmascope\""},
 	{"version 0", 8, 4, 0, true, "of another format version than this program reads"},
 	{"version 2", 8, 4, 2, true, NULL},
-	{"version 3", 8, 4, 3, true, "of another format version than this program reads"},
+	{"version 3", 8, 4, 3, true, NULL},
+	{"version 4", 8, 4, 4, true, "of another format version than this program reads"},
 	{"version in the other byte order", 8, 4, 0x01000000, true,
 	 "of another format version than this program reads"},
 	{"the other byte order", 16, 8, 0x0807060504030201, true,
