@@ -9,22 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "vmascope/model.h"
+#include "heap.h"
 
 enum { NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11 };
-
-static void *take(void *ctx, size_t size)
-{
-	(void)ctx;
-	return malloc(size);
-}
-
-static void give_back(void *ctx, void *ptr, size_t size)
-{
-	(void)ctx;
-	(void)size;
-	free(ptr);
-}
 
 static void step(struct vmsc_mm *mm, const struct vmsc_call *call)
 {
@@ -91,7 +78,6 @@ static double now(void)
 
 int main(int argc, char **argv)
 {
-	const struct vmsc_allocator allocator = {take, give_back, NULL};
 	const uint64_t place = UINT64_C(0x100000000000);
 	long count = option(argc, argv, "--count", 300000);
 	struct vmsc_mm_config config;
@@ -106,7 +92,7 @@ int main(int argc, char **argv)
 					     .stack = 8 << 20,
 					     .memlock = 8 << 20,
 					     .stack_guard_gap = 1 << 20};
-	mm = vmsc_mm_new(&allocator, &config);
+	mm = vmsc_mm_new(&vmsc_heap, &config);
 	if (!mm)
 		return 1;
 	make_vmas(mm, (uint64_t)option(argc, argv, "--vmas", 0));

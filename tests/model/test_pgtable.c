@@ -16,27 +16,18 @@
  *   discard A+LEN       MADV_DONTNEED
  */
 /* clang-format on */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "vmascope/model.h"
+#include "pgtable.h"
 
-#define BASE	    UINT64_C(0x300000000000)
-#define NR_TOUCHED  4096
-#define SKIPPED	    77
-#define PAGE_KB	    (VMSC_PAGE_SIZE / 1024)
-#define SLOT_PAGES  512
-#define MAX_PROBLEM 300
-#define POOL_SIZE   (4 << 20)
+#define SKIPPED	   77
+#define SLOT_PAGES 512
 
 /* What the last operation frees: tables of each level, and pages. */
 struct row {
@@ -120,296 +111,6 @@ static const struct row rows[] = {
 #define SANITIZED 0 /* else each touch is looked up in a shadow, which gets page tables of its own */
 #endif
 
-/* One operation. */
-struct op {
-	enum { OP_MAP, OP_SHARE, OP_TOUCH, OP_UNMAP, OP_DISCARD, OP_MOVE } kind;
-	uint64_t start, end, to;
-	bool read_only;
-};
-
-/* What of a page is known: is it a page of its own (counted in Rss)? */
-struct world {
-	struct vmsc_mm *mm;
-	bool kernel, warming;	      /* warming: the program's own pages are still being faulted in */
-	uint64_t touched[NR_TOUCHED]; /* pages that count in Rss */
-	size_t nr_touched;
-	const struct op *moving;
-	uint64_t dropped; /* of them, zapped by the last operation */
-	uint64_t freed[VMSC_NR_TABLE_LEVELS];
-	uint64_t seq;
-	int64_t first_pte, first_rss; /* KiB before the first operation */
-	char problem[MAX_PROBLEM];
-};
-
-static int status_fd = -1, rollup_fd = -1;
-static char text[8192];
-
-static bool fail(struct world *world, const char *what, int64_t want, int64_t got)
-{
-	snprintf(world->problem, sizeof(world->problem), "%s: model %lld, kernel %lld", what, (long long)want,
-		 (long long)got);
-	return false;
-}
-
-/* A number of KiB in a file of /proc, without memory that a fault would have to bring. */
-static int64_t read_kb(int fd, const char *key)
-{
-	ssize_t got = pread(fd, text, sizeof(text) - 1, 0);
-	const char *at;
-
-	text[got > 0 ? got : 0] = 0;
-	at = strstr(text, key);
-	return at ? strtoll(at + strlen(key), NULL, 10) : -1;
-}
-
-/* --- the model's side --- */
-
-/* Memory of the model's that is there before the first look at Rss: freed pieces by size, the rest is new. */
-static unsigned char pool[POOL_SIZE];
-static size_t pool_used;
-static struct {
-	size_t size;
-	void *first;
-} pool_free[16];
-
-static void **pool_list(size_t size)
-{
-	size_t i = 0;
-
-	while (i < sizeof(pool_free) / sizeof(pool_free[0]) - 1 && pool_free[i].size &&
-	       pool_free[i].size != size)
-		i++;
-	pool_free[i].size = size;
-	return &pool_free[i].first;
-}
-
-static void *take(void *ctx, size_t size)
-{
-	void **list = pool_list(size), *piece = *list;
-	size_t whole = (size + 15) & ~(size_t)15;
-
-	(void)ctx;
-	if (piece) {
-		memcpy(list, piece, sizeof(*list));
-		return piece;
-	}
-	if (POOL_SIZE - pool_used < whole)
-		return NULL;
-	piece = pool + pool_used;
-	pool_used += whole;
-	return piece;
-}
-
-static void give_back(void *ctx, void *ptr, size_t size)
-{
-	void **list = pool_list(size);
-
-	(void)ctx;
-	memcpy(ptr, list, sizeof(*list));
-	*list = ptr;
-}
-
-/* What is zapped at the source of a move has gone before, with its page table or alone. */
-static bool is_moved(const struct op *op, uint64_t page)
-{
-	return op && page >= op->start && page < op->end;
-}
-
-static void on_event(void *ctx, const struct vmsc_unmap_event *event)
-{
-	struct world *world = ctx;
-	size_t kept = 0;
-
-	if (event->kind == VMSC_UNMAP_FREE)
-		for (unsigned int level = 0; level < VMSC_NR_TABLE_LEVELS; level++)
-			world->freed[level] += event->freed[level];
-	if (event->kind != VMSC_UNMAP_ZAP)
-		return;
-	for (size_t i = 0; i < world->nr_touched; i++) {
-		uint64_t page = world->touched[i];
-		bool zapped = page >= event->start && page < event->end;
-
-		if (zapped && is_moved(world->moving, page)) {
-			page += world->moving->to - world->moving->start;
-			zapped = false;
-		}
-		if (zapped)
-			world->dropped++;
-		else
-			world->touched[kept++] = page;
-	}
-	world->nr_touched = kept;
-}
-
-/* Discarded: pages are gone and the VMA is not. */
-static void drop_pages(struct world *world, uint64_t start, uint64_t end)
-{
-	const struct vmsc_unmap_event event = {.kind = VMSC_UNMAP_ZAP, .start = start, .end = end};
-
-	on_event(world, &event);
-}
-
-static vmsc_rules_t rules_of_kernel(void)
-{
-	vmsc_rules_t rules = 0;
-	struct utsname name;
-
-	if (!uname(&name))
-		(void)!vmsc_rules_of_string(name.release, &rules);
-	return rules;
-}
-
-static bool reclaims(void)
-{
-	return vmsc_has_rule(rules_of_kernel(), VMSC_RULE_PT_RECLAIM);
-}
-
-static bool open_world(struct world *world, bool kernel, bool five, enum vmsc_unmap_way way)
-{
-	const struct vmsc_allocator allocator = {take, give_back, NULL};
-	struct vmsc_mm_config config = {
-		.rules = vmsc_rules_of_release(6, 18),
-		.unmap_way = way,
-		.limits = {.max_map_count = 65530,
-			   .as = UINT64_MAX,
-			   .data = UINT64_MAX,
-			   .stack = 8 << 20,
-			   .memlock = UINT64_MAX,
-			   .mmap_min_addr = 65536,
-			   .stack_guard_gap = 1 << 20},
-		.layout = {.task_size = (UINT64_C(1) << (five ? 56 : 47)) - VMSC_PAGE_SIZE},
-		.listener = {.unmap_event = on_event, .ctx = world},
-	};
-
-	if (kernel)
-		config.rules = rules_of_kernel();
-	memset(world, 0, sizeof(*world));
-	world->kernel = kernel;
-	world->mm = vmsc_mm_new(&allocator, &config);
-	return world->mm;
-}
-
-static void note_touch(struct world *world, uint64_t page)
-{
-	for (size_t i = 0; i < world->nr_touched; i++)
-		if (world->touched[i] == page)
-			return;
-	if (world->nr_touched < NR_TOUCHED)
-		world->touched[world->nr_touched++] = page;
-}
-
-static int model_touch(struct world *world, uint64_t page)
-{
-	struct vmsc_vma vma;
-
-	if (!vmsc_mm_find(world->mm, page, &vma) || vma.start > page)
-		return 0;
-	if (vma.vm_flags &
-	    (VMSC_VM(WRITE) | VMSC_VM(MAYSHARE))) /* else the zero page, which Rss leaves out */
-		note_touch(world, page);
-	if ((vma.vm_flags & VMSC_VM(WRITE)) &&
-	    vmsc_mm_fault(world->mm, page)) /* VMAs that can't be one any more */
-		return -1;
-	return vmsc_mm_populate(world->mm, page, page + VMSC_PAGE_SIZE);
-}
-
-static int model_do(struct world *world, const struct op *op)
-{
-	struct vmsc_call call = {.seq = ++world->seq, .args = {op->start, op->end - op->start}};
-	struct vmsc_outcome out;
-
-	world->dropped = 0;
-	memset(world->freed, 0, sizeof(world->freed));
-	if (op->kind == OP_TOUCH)
-		return model_touch(world, op->start);
-	call.nr = op->kind == OP_UNMAP ? SYS_munmap : SYS_mmap;
-	world->moving = op->kind == OP_MOVE ? op : NULL;
-	if (op->kind == OP_DISCARD) {
-		call.nr = SYS_madvise;
-		call.args[2] = MADV_DONTNEED;
-		drop_pages(world, op->start, op->end);
-		return vmsc_mm_step(world->mm, &call, &out);
-	}
-	if (op->kind == OP_MOVE) {
-		call.nr = SYS_mremap;
-		call.args[2] = call.args[1];
-		call.args[3] = MREMAP_MAYMOVE | MREMAP_FIXED;
-		call.args[4] = op->to;
-	} else if (op->kind != OP_UNMAP) {
-		call.args[2] = op->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-		call.args[3] = (op->kind == OP_SHARE ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS | MAP_FIXED |
-			       MAP_NORESERVE;
-		call.args[4] = UINT64_MAX;
-	}
-	return vmsc_mm_step(world->mm, &call, &out) || out.predicted < 0 ? -1 : 0;
-}
-
-/* --- the kernel's side --- */
-
-static void kernel_touch(struct world *world, uint64_t page)
-{
-	volatile unsigned char *byte = (unsigned char *)(uintptr_t)page;
-	struct vmsc_vma vma;
-
-	if (!vmsc_mm_find(world->mm, page, &vma) || vma.start > page)
-		return;
-	if (vma.vm_flags & VMSC_VM(WRITE))
-		*byte = 1;
-	else
-		(void)*byte;
-}
-
-static int kernel_do(struct world *world, const struct op *op)
-{
-	void *at = (void *)(uintptr_t)op->start;
-	size_t length = op->end - op->start;
-	int flags = MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
-
-	if (op->kind == OP_TOUCH) {
-		kernel_touch(world, op->start);
-		return 0;
-	}
-	if (op->kind == OP_UNMAP)
-		return munmap(at, length);
-	if (op->kind == OP_DISCARD) /* over holes too */
-		return madvise(at, length, MADV_DONTNEED) && errno != ENOMEM ? -1 : 0;
-	if (op->kind == OP_MOVE) {
-		void *to = (void *)(uintptr_t)op->to;
-
-		return mremap(at, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to ? 0 : -1;
-	}
-	flags |= op->kind == OP_SHARE ? MAP_SHARED : MAP_PRIVATE;
-	return mmap(at, length, op->read_only ? PROT_READ : PROT_READ | PROT_WRITE, flags, -1, 0) == at ? 0
-													: -1;
-}
-
-static uint64_t counted_tables(const struct vmsc_mm *mm)
-{
-	return vmsc_mm_tables(mm, VMSC_TABLE_PTE) + vmsc_mm_tables(mm, VMSC_TABLE_PMD) +
-	       vmsc_mm_tables(mm, VMSC_TABLE_PUD);
-}
-
-static bool compare(struct world *world)
-{
-	int64_t pte = read_kb(status_fd, "VmPTE:") - world->first_pte, rss;
-	int64_t want = (int64_t)(counted_tables(world->mm) * PAGE_KB);
-
-	if (pte != want)
-		return fail(world, "VmPTE in KiB since the beginning", want, pte);
-	rss = read_kb(rollup_fd, "Rss:") - world->first_rss;
-	want = (int64_t)(world->nr_touched * PAGE_KB);
-	return rss == want || fail(world, "Rss in KiB since the beginning", want, rss);
-}
-
-static bool do_op(struct world *world, const struct op *op)
-{
-	if (world->kernel && kernel_do(world, op))
-		return fail(world, "the call failed", 0, errno);
-	if (model_do(world, op))
-		return fail(world, "the model refuses", -1, 0);
-	return !world->kernel || compare(world) || world->warming;
-}
-
 /* --- rows --- */
 
 static uint64_t parse_size(const char **at)
@@ -431,27 +132,27 @@ static uint64_t parse_size(const char **at)
 	return size;
 }
 
-static bool run_touches(struct world *world, const char *at)
+static bool run_touches(struct pgtable_world *world, const char *at)
 {
-	struct op op = {.kind = OP_TOUCH};
+	struct pgtable_op op = {.kind = OP_TOUCH};
 
 	while (*at == ' ') {
 		at++;
 		op.start = BASE + parse_size(&at);
 		op.end = op.start + VMSC_PAGE_SIZE;
-		if (!do_op(world, &op))
+		if (!pgtable_do(world, &op))
 			return false;
 	}
 	return true;
 }
 
-static bool run_one(struct world *world, const char *at)
+static bool run_one(struct pgtable_world *world, const char *at)
 {
 	static const char *const words[] = {
 		[OP_MAP] = "map",     [OP_SHARE] = "share",	[OP_TOUCH] = "touch",
 		[OP_UNMAP] = "unmap", [OP_DISCARD] = "discard", [OP_MOVE] = "move"};
 	size_t length = strcspn(at, " ");
-	struct op op = {.kind = OP_MAP};
+	struct pgtable_op op = {.kind = OP_MAP};
 
 	while (op.kind < OP_MOVE && (strlen(words[op.kind]) != length || strncmp(at, words[op.kind], length)))
 		op.kind++;
@@ -467,51 +168,25 @@ static bool run_one(struct world *world, const char *at)
 		at += *at == ' ';
 		op.to = BASE + parse_size(&at);
 	}
-	return do_op(world, &op);
+	return pgtable_do(world, &op);
 }
 
-/* The same work once before it is measured, so that the program's own pages and tables are there. */
-static void begin_kernel(struct world *world)
-{
-	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	rollup_fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
-	memset(pool + pool_used, 1, sizeof(pool) - pool_used);
-	world->warming = true;
-}
-
-static bool measure(struct world *world, bool five)
-{
-	const struct op low = {.kind = OP_UNMAP, .start = BASE, .end = BASE + 4 * VMSC_P4D_SIZE};
-	const struct op high = {
-		.kind = OP_UNMAP, .start = BASE + VMSC_PGD_SIZE, .end = BASE + 4 * VMSC_PGD_SIZE};
-
-	world->problem[0] = 0;
-	if (!do_op(world, &low) || (five && !do_op(world, &high)))
-		return false;
-	world->first_rss = read_kb(rollup_fd, "Rss:");
-	world->first_pte = read_kb(status_fd, "VmPTE:");
-	world->warming = false;
-	world->problem[0] = 0;
-	return true;
-}
-
-static bool check_row(struct world *world, const struct row *row)
+static bool check_row(struct pgtable_world *world, const struct row *row)
 {
 	const unsigned int want[] = {row->pte, row->pmd, row->pud, row->p4d};
 
 	for (unsigned int level = 0; level < sizeof(want) / sizeof(want[0]); level++)
 		if (world->freed[level] != want[level])
-			return fail(world, vmsc_table_level_name(level), (int64_t)world->freed[level],
-				    want[level]);
+			return pgtable_fail(world, vmsc_table_level_name(level), (int64_t)world->freed[level],
+					    want[level]);
 	if (world->dropped != row->rss)
-		return fail(world, "pages", (int64_t)world->dropped, row->rss);
+		return pgtable_fail(world, "pages", (int64_t)world->dropped, row->rss);
 	vmsc_mm_exit(world->mm);
-	return !counted_tables(world->mm) ||
-	       fail(world, "tables after exit_mmap", (int64_t)counted_tables(world->mm), 0);
+	return !pgtable_counted(world->mm) ||
+	       pgtable_fail(world, "tables after exit_mmap", (int64_t)pgtable_counted(world->mm), 0);
 }
 
-static bool run_script(struct world *world, const char *at)
+static bool run_script(struct pgtable_world *world, const char *at)
 {
 	for (;; at += 2) {
 		char one[160];
@@ -526,11 +201,11 @@ static bool run_script(struct world *world, const char *at)
 	}
 }
 
-static bool run_row(struct world *world, const struct row *row)
+static bool run_row(struct pgtable_world *world, const struct row *row)
 {
 	if (world->kernel) {
-		begin_kernel(world);
-		if (!run_script(world, row->script) || !measure(world, row->five))
+		pgtable_begin_kernel(world);
+		if (!run_script(world, row->script) || !pgtable_measure(world, row->five))
 			return false;
 	}
 	return run_script(world, row->script) && check_row(world, row);
@@ -567,7 +242,7 @@ static uint64_t some_length(void)
 }
 
 /* A part of one VMA, to where it does not overlap itself; else nothing is unmapped instead. */
-static void random_move(struct world *world, struct op *op)
+static void random_move(struct pgtable_world *world, struct pgtable_op *op)
 {
 	struct vmsc_vma vma;
 	uint64_t length = op->end - op->start;
@@ -587,7 +262,7 @@ static void random_move(struct world *world, struct op *op)
 }
 
 /* Shared pages stay in their file; a fault beside them would bring them back too. */
-static bool has_shared(const struct world *world, const struct op *op)
+static bool has_shared(const struct pgtable_world *world, const struct pgtable_op *op)
 {
 	struct vmsc_vma vma;
 	uint64_t addr = op->start;
@@ -600,7 +275,7 @@ static bool has_shared(const struct world *world, const struct op *op)
 	return false;
 }
 
-static void random_op(struct world *world, struct op *op)
+static void random_op(struct pgtable_world *world, struct pgtable_op *op)
 {
 	static const int kinds[] = {OP_MAP,   OP_MAP,	OP_SHARE, OP_TOUCH, OP_TOUCH,  OP_TOUCH,
 				    OP_TOUCH, OP_UNMAP, OP_UNMAP, OP_MOVE,  OP_DISCARD};
@@ -624,15 +299,15 @@ static void random_op(struct world *world, struct op *op)
 	}
 }
 
-static bool run_ops(struct world *world, uint64_t ops)
+static bool run_ops(struct pgtable_world *world, uint64_t ops)
 {
-	struct op op;
+	struct pgtable_op op;
 
 	for (uint64_t i = 0; i < ops; i++) {
 		size_t length;
 
 		random_op(world, &op);
-		if (do_op(world, &op))
+		if (pgtable_do(world, &op))
 			continue;
 		length = strlen(world->problem);
 		snprintf(world->problem + length, sizeof(world->problem) - length,
@@ -644,11 +319,11 @@ static bool run_ops(struct world *world, uint64_t ops)
 	return true;
 }
 
-static bool run_random(struct world *world, uint64_t seed, uint64_t ops)
+static bool run_random(struct pgtable_world *world, uint64_t seed, uint64_t ops)
 {
 	state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-	begin_kernel(world);
-	return run_ops(world, 200) && measure(world, false) && run_ops(world, ops);
+	pgtable_begin_kernel(world);
+	return run_ops(world, 200) && pgtable_measure(world, false) && run_ops(world, ops);
 }
 
 /* --- running --- */
@@ -656,7 +331,7 @@ static bool run_random(struct world *world, uint64_t seed, uint64_t ops)
 /* Kernel rows run in a child each: its address space is as good as new. */
 static bool in_child(const struct row *row, uint64_t seed, uint64_t ops)
 {
-	struct world *world =
+	struct pgtable_world *world =
 		mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bool good;
 	int status = -1;
@@ -668,7 +343,7 @@ static bool in_child(const struct row *row, uint64_t seed, uint64_t ops)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		if (!open_world(world, true, row && row->five, VMSC_UNMAP_WAY_DESC))
+		if (!pgtable_open(world, true, row && row->five, VMSC_UNMAP_WAY_DESC))
 			_exit(2);
 		_exit(row ? !run_row(world, row) : !run_random(world, seed, ops));
 	}
@@ -684,12 +359,12 @@ static bool in_child(const struct row *row, uint64_t seed, uint64_t ops)
 
 static bool in_model(const struct row *row)
 {
-	static struct world here;
-	struct world *world = &here;
+	static struct pgtable_world here;
+	struct pgtable_world *world = &here;
 	bool good = true;
 
 	for (unsigned int way = VMSC_UNMAP_WAY_DESC; good && way <= VMSC_UNMAP_WAY_ARGS; way++) {
-		good = open_world(world, false, row->five, way) && run_row(world, row);
+		good = pgtable_open(world, false, row->five, way) && run_row(world, row);
 		if (!good)
 			printf("FAIL pgtable by %s: %s\n     %s\n     <- %s\n", vmsc_unmap_way_name(way),
 			       row->name, row->script, world->problem);
@@ -736,7 +411,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < nr; i++) {
 		if (kernel && ((rows[i].five && !can_map(BASE + VMSC_PGD_SIZE)) ||
-			       (rows[i].reclaim && !reclaims())))
+			       (rows[i].reclaim && !pgtable_reclaims())))
 			skipped++;
 		else
 			failed += !(kernel ? in_child(&rows[i], 0, 0) : in_model(&rows[i]));

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "heap.h"
 #include "vmascope/replay.h"
 
 #define AREA	   UINT64_C(0x200000000000)
@@ -177,19 +178,6 @@ static void make_file(struct file *file, uint64_t calls)
 	file->size = reserved - VMSC_TRACE_BLOCK_SIZE + sizeof(*block) + sizeof(struct vmsc_end_record);
 }
 
-static void *allocate(void *ctx, size_t size)
-{
-	(void)ctx;
-	return malloc(size);
-}
-
-static void release(void *ctx, void *ptr, size_t size)
-{
-	(void)ctx;
-	(void)size;
-	free(ptr);
-}
-
 static void walk(struct file *file, struct vmsc_trace *trace, struct vmsc_replay *replay)
 {
 	const struct vmsc_record *record;
@@ -219,7 +207,7 @@ static void check(const struct file *file, const struct vmsc_trace *trace, const
 
 int main(int argc, char **argv)
 {
-	const struct vmsc_replay_config config = {.allocator = {allocate, release, NULL},
+	const struct vmsc_replay_config config = {.allocator = vmsc_heap,
 						  .rules = vmsc_rules_of_release(6, 18)};
 	uint64_t calls = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
 	struct file file = {.data = NULL};

@@ -9,6 +9,7 @@
 #include "vmascope/replay.h"
 
 #include "check.h"
+#include "heap.h"
 
 #define BASE	   UINT64_C(0x580000000000)
 #define MAY	   (VMSC_VM(MAYREAD) | VMSC_VM(MAYWRITE) | VMSC_VM(MAYEXEC))
@@ -17,19 +18,6 @@
 #define RULE(name) VMSC_RULE_BIT(VMSC_RULE_##name)
 
 static uint64_t merges, unmaps, differences;
-
-static void *get(void *ctx, size_t size)
-{
-	(void)ctx;
-	return malloc(size);
-}
-
-static void put(void *ctx, void *memory, size_t size)
-{
-	(void)ctx;
-	(void)size;
-	free(memory);
-}
 
 static void on_merge(void *ctx, const struct vmsc_merge_note *note)
 {
@@ -55,7 +43,7 @@ static void on_difference(void *ctx, const struct vmsc_difference *difference)
 static struct vmsc_replay *new_replay(vmsc_rules_t rules, bool given)
 {
 	const struct vmsc_replay_config config = {
-		.allocator = {get, put, NULL},
+		.allocator = vmsc_heap,
 		.rules = rules,
 		.rules_given = given,
 		.listener = {.merge = on_merge, .unmap = on_unmap, .difference = on_difference}};

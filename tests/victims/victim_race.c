@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that map next to each other and write at once: the first page of one comes while another's call is made. */
-#include <pthread.h>
+/* Threads that map next to each other and write at once: the first page of one comes while another's call is
+ * made. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+
+#include "threads.h"
 
 enum { PAGE = 4096, THREADS = 6, ROUNDS = 400 };
 
@@ -24,14 +26,7 @@ static void *work(void *arg)
 
 int main(void)
 {
-	pthread_t threads[THREADS];
-
-	for (int i = 0; i < THREADS; i++) {
-		if (pthread_create(&threads[i], NULL, work, NULL))
-			abort();
-	}
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
+	run_threads(THREADS, work);
 	printf("mmap %d\nmprotect %d\nmunmap %d\n", THREADS * ROUNDS, THREADS * ROUNDS, THREADS * ROUNDS);
 	return 0;
 }

@@ -4,7 +4,6 @@
  * often it did. Exit status 0: every call answered as it must.
  */
 #include <dlfcn.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "rawcalls.h"
+#include "threads.h"
 
 #define BASE	   0x200000000000
 #define APART	   0x100000000
@@ -30,12 +30,7 @@ static void *in_thread(void *arg)
 
 static int by_threads(void)
 {
-	pthread_t threads[NR_THREADS];
-
-	for (long i = 0; i < NR_THREADS; i++)
-		pthread_create(&threads[i], NULL, in_thread, (void *)i);
-	for (int i = 0; i < NR_THREADS; i++)
-		pthread_join(threads[i], NULL);
+	run_threads(NR_THREADS, in_thread);
 	return NR_THREADS * ROUNDS;
 }
 

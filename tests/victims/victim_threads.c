@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* 64 threads that map, unmap and allocate at once. Prints how many mmap and munmap calls it made itself. */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "threads.h"
 
 enum { THREADS = 64, ROUNDS = 50 };
 
@@ -28,14 +29,7 @@ static void *work(void *arg)
 
 int main(void)
 {
-	pthread_t threads[THREADS];
-
-	for (int i = 0; i < THREADS; i++) {
-		if (pthread_create(&threads[i], NULL, work, NULL))
-			abort();
-	}
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
+	run_threads(THREADS, work);
 	printf("mmap %d\nmunmap %d\n", THREADS * ROUNDS, THREADS * ROUNDS);
 	return 0;
 }
