@@ -141,6 +141,28 @@ static void write_reports(const struct session *session, const struct vmsc_recor
 	}
 }
 
+/* A killed process leaves its trace as it was while it was written: read-only. */
+static void make_writable(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	struct stat about;
+
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &about) && S_ISREG(about.st_mode) && about.st_uid == geteuid() &&
+	    (about.st_mode & 07777) == 0400)
+		(void)!fchmod(fd, 0600);
+	close(fd);
+}
+
+static void make_all_writable(const struct session *session)
+{
+	for (size_t i = 0; i < session->nr; i++) {
+		if (!vmsc_trace_still_grows(session->lines[i].trace))
+			make_writable(session->lines[i].trace);
+	}
+}
+
 static void say_if_nothing(const struct session *session, const struct vmsc_recording *recording)
 {
 	if (session->has_root)
@@ -185,6 +207,7 @@ void vmsc_recording_finish(struct vmsc_recording *recording)
 		read_session(&session, recording);
 		if (recording->report)
 			write_reports(&session, recording);
+		make_all_writable(&session);
 		vmsc_adopt(recording);
 		if (recording->pid > 0)
 			say_if_nothing(&session, recording);

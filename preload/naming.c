@@ -11,6 +11,7 @@
 #include "recorder.h"
 #include "sys.h"
 #include "text.h"
+#include "writer.h"
 
 #include "inject.h"
 
@@ -213,7 +214,7 @@ static int open_new(struct vmsc_names *names)
 	int fd = -EEXIST;
 
 	for (int i = 0; i < NR_ATTEMPTS && fd == -EEXIST; i++) {
-		fd = vmsc_sys_open_hidden(names->trace, flags, 0600);
+		fd = vmsc_sys_open_hidden(names->trace, flags, VMSC_MODE_WRITING);
 		if (fd != -EEXIST)
 			break;
 		if (is_earlier_image(names->trace) && move_earlier(names, &earlier)) {

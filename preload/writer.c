@@ -264,16 +264,29 @@ static uint64_t block_offset(void)
 	return VMSC_TRACE_HEADER_SIZE + (uint64_t)block_index * VMSC_TRACE_BLOCK_SIZE;
 }
 
+/* A mode that somebody else gave it stays. */
+static void change_mode(uint32_t from, uint32_t to)
+{
+	int fd = vmsc_fd_own(VMSC_OWN_FD_TRACE);
+	struct stat about;
+
+	if (!sys_fstat(fd, &about) && (about.st_mode & 07777) == from)
+		sys3(SYS_fchmod, fd, to, 0);
+}
+
 void vmsc_writer_shrink(void)
 {
-	if (block)
-		sys3(SYS_ftruncate, vmsc_fd_own(VMSC_OWN_FD_TRACE), block_offset() + sizeof(*block) + block->used, 0);
+	if (!block)
+		return;
+	sys3(SYS_ftruncate, vmsc_fd_own(VMSC_OWN_FD_TRACE), block_offset() + sizeof(*block) + block->used, 0);
+	change_mode(VMSC_MODE_WRITING, VMSC_MODE_DONE);
 }
 
 void vmsc_writer_undo_end(void)
 {
 	if (!block || !ended)
 		return;
+	change_mode(VMSC_MODE_DONE, VMSC_MODE_WRITING);
 	if (grow_file(vmsc_fd_own(VMSC_OWN_FD_TRACE), block_offset(), VMSC_TRACE_BLOCK_SIZE)) {
 		block = NULL;
 		vmsc_set_state(VMSC_STATE_STOPPED);

@@ -11,6 +11,13 @@
 #include "recorder.h"
 
 /*
+ * Whoever shortens the file takes mapped memory away from the program, which SIGBUS ends then. So while it is written not even
+ * its owner may open it for writing, but for root; the descriptor that made it may.
+ */
+#define VMSC_MODE_WRITING 0400
+#define VMSC_MODE_DONE 0600
+
+/*
  * Makes the trace file at the names' path, maps its header and first block. 0, or -errno: nothing is recorded then.
  */
 int vmsc_writer_start(int fd);
@@ -30,7 +37,7 @@ void vmsc_writer_string(enum vmsc_string what, const char *text, size_t length);
 /* Writes END and the header's verdict; nothing can follow but vmsc_writer_undo_end(). */
 void vmsc_writer_end(enum vmsc_ended ended, int status, const char *why);
 
-/* Cuts the file to what is used, though more may come. */
+/* Cuts the file to what is used, and lets its owner write it, though more may come. */
 void vmsc_writer_shrink(void);
 
 /* Takes END back: the exec did not happen. */

@@ -36,12 +36,17 @@ if __name__ == '__main__':
 
 # The same work all the time, in one process: what is remembered of it must not become more.
 STEADY = """
-import ctypes, mmap, sys, threading, time
+import ctypes, mmap, sys, tempfile, threading, time
 libc = ctypes.CDLL(None)
 def work():
     keep = [bytearray(3000 * i) for i in range(1, 80)]
     area = mmap.mmap(-1, 1 << 18); area[:4] = b'abcd'; area.resize(1 << 19); area.close()
     libc.madvise(0, 0, 4)
+    with tempfile.TemporaryFile() as file:
+        file.truncate(1 << 16)
+        for _ in range(20):
+            mmap.mmap(-1, 4096).close()
+            mmap.mmap(file.fileno(), 4096).close()
 end = time.monotonic() + float(sys.argv[1])
 while time.monotonic() < end:
     threads = [threading.Thread(target=work) for _ in range(4)]

@@ -197,6 +197,35 @@ def case_gone(folder):
     print("unlinked and replaced: the program is well")
 
 
+def case_shortened(folder):
+    """Nobody but root can shorten a trace that is written, which would be SIGBUS in the program; afterwards its owner can."""
+    user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    tools = [shutil.copy(path, folder) for path in (SPINNER, LIBRARY)]
+    os.chmod(folder, 0o777)
+    variables = dict(environment(folder), LD_PRELOAD=tools[1])
+    for ending in signal.SIGKILL, None:
+        trace = folder + "/%s.vmt" % ending
+        variables["VMASCOPE_TRACE"] = trace
+        with subprocess.Popen([tools[0], folder + "/progress%s" % ending, "0" if ending else "20000"], env=variables,
+                              stdout=subprocess.PIPE, **user) as process:
+            while not is_begun(trace):
+                time.sleep(0.002)
+            for script in (": > %s", "cp /etc/passwd %s", "truncate -s 4096 %s", "echo >> %s"):
+                done = subprocess.run(["sh", "-c", script % trace], capture_output=True, check=False, **user)
+                need(done.returncode and b"ermission denied" in done.stderr, "%s: %s" % (script, done))
+            if ending:
+                process.send_signal(ending)
+            out, _ = process.communicate()
+        need(process.returncode == (-ending if ending else 4) and (ending or out == WELL), "the program noticed")
+        check(trace)
+        need(os.stat(trace).st_mode & 0o777 == (0o400 if ending else 0o600), "mode %o" % os.stat(trace).st_mode)
+    need(subprocess.run(["sh", "-c", ": > " + trace], check=False, **user).returncode == 0, "it is still not to be written")
+    trace = folder + "/launched.vmt"
+    done = subprocess.run([VMASCOPE, "record", "-o", trace, "--", "sh", "-c", "kill -9 $$"], check=False)
+    need(done.returncode == -signal.SIGKILL and os.stat(trace).st_mode & 0o777 == 0o600, "%s %o" % (done, os.stat(trace).st_mode))
+    print("a trace can't be shortened while it is written")
+
+
 def case_replaced(folder):
     """By another trace: the report must not be about that one."""
     is_well(spin(folder, 10, trace="first.vmt"))
@@ -232,6 +261,30 @@ def case_children(folder):
         need(seen.ended == "exit", path)
         need(recorded(seen, 2) == (0 if seen.of("SITE") else 2), "%s: %d calls" % (path, recorded(seen, 2)))
     print("%d processes, %d traces, all match" % (number + 1, complete))
+
+
+def case_bomb(folder):
+    """A fork bomb's first processes, by the hundred at a time, as `record` follows them: what is not recorded is counted."""
+    number, told, differ = NUMBER or 1000, {"lost": 0, "match": 0, "incomplete": 0, "calls": 0}, []
+    done = subprocess.run([VMASCOPE, "record", "-o", folder + "/%p.%n.vmt", "--", SPINNER, folder + "/progress", str(number),
+                           "bomb"], capture_output=True, check=False, timeout=2400)
+    is_well(done)
+    traces = glob.glob(folder + "/*.vmt*")
+    need(len(traces) == number + 1, "%d traces" % len(traces))
+    for at in range(0, len(traces), 200):
+        done = subprocess.run([VMASCOPE, "report", "--summary", *traces[at:at + 200]], capture_output=True, check=True)
+        for line in done.stdout.decode().splitlines():
+            one = json.loads(line)
+            for key in told:
+                told[key] += one[key]
+            differ += [line[:300]] if one["differ"] else []
+    made = progress(folder)[2]
+    need(made == 4 * number + 2, "%d calls were made" % made)
+    need(not differ, differ)
+    need(told["match"] + told["incomplete"] == number + 1 and told["incomplete"] <= told["lost"], told)
+    got = sum(recorded(Trace(path), 2) for path in traces)
+    need(got <= made <= got + told["lost"], "%d calls made, %d recorded, %d counted as lost" % (made, got, told["lost"]))
+    print("%d processes, %d traces, %d of %d calls recorded, %d lost" % (number + 1, len(traces), got, made, told["lost"]))
 
 
 def case_exec(folder):

@@ -34,7 +34,8 @@ losses()
 [ "${1-}" = losses ] || faults "$@"
 losses kill 400
 losses children 10000
+losses bomb 10000
 losses exec 200
-for case in disk sparse limit most gone replaced; do
+for case in disk sparse limit most gone replaced shortened; do
 	losses "$case"
 done
