@@ -100,15 +100,23 @@ bool vmsc_lock_try(uint32_t tid)
 	return had;
 }
 
+static bool is_ready(const struct vmsc_pending *pending)
+{
+	return __atomic_load_n(&pending->state, __ATOMIC_ACQUIRE) == VMSC_PENDING_READY;
+}
+
+/* Mostly the one whose turn it is lies in its own place. */
 static struct vmsc_pending *oldest_pending(struct vmsc_shared *shared)
 {
-	struct vmsc_pending *oldest = NULL;
+	struct vmsc_pending *oldest = &shared->pending[shared->drain_turn % VMSC_NR_PENDING];
 
+	if (is_ready(oldest) && oldest->turn == shared->drain_turn)
+		return oldest;
+	oldest = NULL;
 	for (int i = 0; i < VMSC_NR_PENDING; i++) {
 		struct vmsc_pending *pending = &shared->pending[i];
 
-		if (__atomic_load_n(&pending->state, __ATOMIC_ACQUIRE) == VMSC_PENDING_READY &&
-		    (!oldest || pending->turn < oldest->turn))
+		if (is_ready(pending) && (!oldest || pending->turn < oldest->turn))
 			oldest = pending;
 	}
 	return oldest;
@@ -120,6 +128,7 @@ static void drain_all(struct vmsc_shared *shared, void (*drain)(const struct vms
 	struct vmsc_pending *pending;
 
 	while ((pending = oldest_pending(shared))) {
+		shared->drain_turn = pending->turn + 1;
 		drain(pending);
 		__atomic_store_n(&pending->state, VMSC_PENDING_FREE, __ATOMIC_RELEASE);
 		__atomic_fetch_sub(&shared->nr_pending, 1, __ATOMIC_RELAXED);
@@ -140,17 +149,19 @@ void vmsc_lock_release(void (*drain)(const struct vmsc_pending *))
 bool vmsc_lock_leave(const struct vmsc_pending *call)
 {
 	struct vmsc_shared *shared = vmsc_rec.shared;
+	uint64_t turn;
 
-	uint32_t first = __atomic_load_n(&shared->nr_pending, __ATOMIC_RELAXED);
-
+	if (__atomic_load_n(&shared->nr_pending, __ATOMIC_RELAXED) >= VMSC_NR_PENDING)
+		return false;
+	turn = __atomic_fetch_add(&shared->pending_turn, 1, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < VMSC_NR_PENDING; i++) {
-		struct vmsc_pending *slot = &shared->pending[(first + i) % VMSC_NR_PENDING];
+		struct vmsc_pending *slot = &shared->pending[(turn + i) % VMSC_NR_PENDING];
 		uint32_t expected = VMSC_PENDING_FREE;
 
 		if (!__atomic_compare_exchange_n(&slot->state, &expected, VMSC_PENDING_FILLING, false,
 						 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
-		slot->turn = __atomic_fetch_add(&shared->pending_turn, 1, __ATOMIC_RELAXED);
+		slot->turn = turn;
 		slot->tid = call->tid;
 		slot->nr = call->nr;
 		slot->flags = call->flags;

@@ -29,7 +29,7 @@ enum vmsc_state {
 	VMSC_STATE_OFF, /* calls pass through untouched */
 };
 
-#define VMSC_NR_PENDING 1024
+#define VMSC_NR_PENDING 16384 /* a call that blocks for seconds: the others make thousands */
 
 enum {
 	VMSC_PENDING_FREE,
@@ -54,7 +54,8 @@ struct vmsc_shared {
 	uint32_t lock; /* owner's tid, 0: free */
 	uint32_t waiters;
 	uint32_t nr_pending;
-	uint64_t pending_turn;
+	uint64_t pending_turn; /* of the next that is left */
+	uint64_t drain_turn; /* of the oldest that may be there; its owner's */
 	uint32_t ending_tid;
 	uint32_t turns; /* how often the lock was had: without progress its owner is stuck */
 	uint32_t stuck; /* the turn in which somebody waited in vain: others need not wait for it */
