@@ -7,7 +7,7 @@
 
 #include "script.h"
 
-#define STEPS_MAX 3000 /* written three times; a run is to be short */
+#define STEPS_MAX 100 /* written three times; a run is to be short */
 
 static char *write_steps(const struct vmsc_script *script, size_t *size)
 {
