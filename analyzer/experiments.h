@@ -8,8 +8,8 @@
 
 #include "rules.h"
 
-#define PMD  ((size_t)VMSC_PMD_SIZE)
-#define PAGE ((size_t)VMSC_PAGE_SIZE)
+#define PMD_SIZE ((size_t)VMSC_PMD_SIZE)
+#define PAGE	 ((size_t)VMSC_PAGE_SIZE)
 
 typedef enum vmsc_finding vmsc_experiment_fn(struct vmsc_evidence *evidence);
 

@@ -263,18 +263,18 @@ static enum vmsc_finding dontunmap_locked_drift(struct vmsc_evidence *evidence)
 static enum vmsc_finding pt_reclaim(struct vmsc_evidence *evidence)
 {
 	const size_t tables = 8, kib_each = PAGE / 1024;
-	char *place = mmap(NULL, (tables + 1) * PMD, RW, ANON_NORESERVE, -1, 0);
+	char *place = mmap(NULL, (tables + 1) * PMD_SIZE, RW, ANON_NORESERVE, -1, 0);
 	long before = status_kib("VmPTE:"), made, freed;
 
 	if (place == MAP_FAILED || before < 0)
 		return vmsc_evidence_fail(evidence, "mapping 18 MiB");
-	place += PMD - (size_t)place % PMD;
-	(void)madvise(place, tables * PMD, MADV_NOHUGEPAGE); /* EINVAL: there are no huge pages */
+	place += PMD_SIZE - (size_t)place % PMD_SIZE;
+	(void)madvise(place, tables * PMD_SIZE, MADV_NOHUGEPAGE); /* EINVAL: there are no huge pages */
 	before = status_kib("VmPTE:");
 	for (size_t i = 0; i < tables; i++)
-		place[i * PMD] = 1;
+		place[i * PMD_SIZE] = 1;
 	made = status_kib("VmPTE:") - before;
-	if (made < (long)(tables * kib_each) || madvise(place, tables * PMD, MADV_DONTNEED))
+	if (made < (long)(tables * kib_each) || madvise(place, tables * PMD_SIZE, MADV_DONTNEED))
 		return vmsc_evidence_say(evidence, VMSC_FOUND_NOTHING, "VmPTE does not count eight tables");
 	freed = before + made - status_kib("VmPTE:");
 	if (freed && freed != (long)(tables * kib_each))

@@ -25,11 +25,11 @@ static int count_aligned(void *hint, size_t size)
 	int i, aligned = 0;
 
 	for (i = 0; i < 4; i++) {
-		between = mmap(NULL, PMD + PAGE, PROT_NONE, ANON, -1, 0);
+		between = mmap(NULL, PMD_SIZE + PAGE, PROT_NONE, ANON, -1, 0);
 		place = mmap(hint, size, PROT_NONE, ANON, -1, 0);
 		if (between == MAP_FAILED || place == MAP_FAILED)
 			return -1;
-		aligned += !((size_t)place % PMD);
+		aligned += !((size_t)place % PMD_SIZE);
 	}
 	return aligned;
 }
@@ -42,7 +42,7 @@ static const char *are_aligned(int aligned)
 
 static enum vmsc_finding thp_align_anon(struct vmsc_evidence *evidence)
 {
-	int aligned = count_aligned(NULL, 2 * PMD);
+	int aligned = count_aligned(NULL, 2 * PMD_SIZE);
 
 	return vmsc_evidence_say(evidence, yes_if(aligned == 4), "anonymous mappings of 4 MiB %s",
 				 are_aligned(aligned));
@@ -50,9 +50,9 @@ static enum vmsc_finding thp_align_anon(struct vmsc_evidence *evidence)
 
 static enum vmsc_finding thp_align_multiple(struct vmsc_evidence *evidence)
 {
-	int aligned = count_aligned(NULL, 2 * PMD + PAGE);
+	int aligned = count_aligned(NULL, 2 * PMD_SIZE + PAGE);
 
-	if (count_aligned(NULL, 2 * PMD) < 4)
+	if (count_aligned(NULL, 2 * PMD_SIZE) < 4)
 		return vmsc_evidence_say(evidence, VMSC_FOUND_NOTHING, "nothing is aligned to 2 MiB");
 	return vmsc_evidence_say(evidence, yes_if(aligned < 4), "mappings of 4 MiB + 4 KiB %s",
 				 are_aligned(aligned));
@@ -64,8 +64,8 @@ static enum vmsc_finding thp_align_no_hint(struct vmsc_evidence *evidence)
 
 	if (!scratch_map(0, 1, PROT_NONE, ANON))
 		return vmsc_evidence_fail(evidence, "mapping");
-	aligned = count_aligned(scratch_page(0), 2 * PMD);
-	if (count_aligned(NULL, 2 * PMD) < 4)
+	aligned = count_aligned(scratch_page(0), 2 * PMD_SIZE);
+	if (count_aligned(NULL, 2 * PMD_SIZE) < 4)
 		return vmsc_evidence_say(evidence, VMSC_FOUND_NOTHING, "nothing is aligned to 2 MiB");
 	return vmsc_evidence_say(evidence, yes_if(aligned < 4), "mappings of 4 MiB whose hint is taken %s",
 				 are_aligned(aligned));
@@ -77,11 +77,11 @@ static enum vmsc_finding thp_align_dev_zero(struct vmsc_evidence *evidence)
 	char *between, *place;
 
 	for (i = 0; i < 4; i++) {
-		between = mmap(NULL, PMD + PAGE, PROT_NONE, ANON, -1, 0);
-		place = mmap(NULL, 2 * PMD, PROT_NONE, MAP_PRIVATE, fd, 0);
+		between = mmap(NULL, PMD_SIZE + PAGE, PROT_NONE, ANON, -1, 0);
+		place = mmap(NULL, 2 * PMD_SIZE, PROT_NONE, MAP_PRIVATE, fd, 0);
 		if (between == MAP_FAILED || place == MAP_FAILED)
 			return vmsc_evidence_fail(evidence, "mapping /dev/zero");
-		aligned += !((size_t)place % PMD);
+		aligned += !((size_t)place % PMD_SIZE);
 	}
 	return vmsc_evidence_say(evidence, yes_if(aligned == 4), "private mappings of /dev/zero of 4 MiB %s",
 				 are_aligned(aligned));
@@ -96,10 +96,10 @@ static enum vmsc_finding thp_align_file_no_op(struct vmsc_evidence *evidence)
 
 	for (i = 0; i < 4; i++) {
 		context = 0;
-		if (mmap(NULL, PMD + PAGE, PROT_NONE, ANON, -1, 0) == MAP_FAILED ||
+		if (mmap(NULL, PMD_SIZE + PAGE, PROT_NONE, ANON, -1, 0) == MAP_FAILED ||
 		    syscall(SYS_io_setup, events, &context))
 			return vmsc_evidence_fail(evidence, "io_setup with 32766 events");
-		aligned += !(context % PMD);
+		aligned += !(context % PMD_SIZE);
 		syscall(SYS_io_destroy, context);
 	}
 	return vmsc_evidence_say(evidence, yes_if(aligned == 4), "rings of io_setup of 2 MiB %s",
@@ -120,21 +120,21 @@ static char *plain_place(int fd, size_t size)
 static enum vmsc_finding thp_topdown_sub0(struct vmsc_evidence *evidence)
 {
 	int fd = memfd_create("vmascope", MFD_CLOEXEC);
-	size_t size = 2 * PMD, over;
+	size_t size = 2 * PMD_SIZE, over;
 	char *place, *found;
 
 	if (count_aligned(NULL, size) < 4)
 		return vmsc_evidence_say(evidence, VMSC_FOUND_NOTHING, "nothing is aligned to 2 MiB");
-	place = fd < 0 ? NULL : plain_place(fd, size + PMD);
-	over = place ? ((size_t)place + size + PMD) % PMD : 0;
-	if (!place ||
-	    (over && mmap(place + size + PMD - over, over, PROT_NONE, ANON | MAP_FIXED, -1, 0) == MAP_FAILED))
+	place = fd < 0 ? NULL : plain_place(fd, size + PMD_SIZE);
+	over = place ? ((size_t)place + size + PMD_SIZE) % PMD_SIZE : 0;
+	if (!place || (over && mmap(place + size + PMD_SIZE - over, over, PROT_NONE, ANON | MAP_FIXED, -1,
+				    0) == MAP_FAILED))
 		return vmsc_evidence_fail(evidence, "mapping a memfd");
-	place = plain_place(fd, size + PMD);
+	place = plain_place(fd, size + PMD_SIZE);
 	found = mmap(NULL, size, PROT_NONE, ANON, -1, 0);
-	if (!place || (size_t)place % PMD || (found != place && found != place + PMD))
+	if (!place || (size_t)place % PMD_SIZE || (found != place && found != place + PMD_SIZE))
 		return vmsc_evidence_say(evidence, VMSC_FOUND_NOTHING, "no place could be prepared");
-	return vmsc_evidence_say(evidence, yes_if(found == place + PMD),
+	return vmsc_evidence_say(evidence, yes_if(found == place + PMD_SIZE),
 				 "in a hole that ends at 2 MiB, 4 MiB lie %s",
 				 found == place ? "2 MiB below its end" : "at its end");
 }
@@ -182,16 +182,16 @@ static enum vmsc_finding map_above4g(struct vmsc_evidence *evidence)
 /* Nothing is reserved and nothing touched: it takes no page of the pool. */
 static enum vmsc_finding hugetlb_hint_up(struct vmsc_evidence *evidence)
 {
-	char *hint = mmap(NULL, 4 * PMD, PROT_NONE, ANON_NORESERVE, -1, 0), *place;
+	char *hint = mmap(NULL, 4 * PMD_SIZE, PROT_NONE, ANON_NORESERVE, -1, 0), *place;
 
 	if (hint == MAP_FAILED)
 		return vmsc_evidence_fail(evidence, "mapping 8 MiB");
-	munmap(hint, 4 * PMD);
-	hint += 2 * PMD - (size_t)hint % PMD + PAGE;
-	place = mmap(hint, PMD, RW, ANON_NORESERVE | MAP_HUGETLB, -1, 0);
+	munmap(hint, 4 * PMD_SIZE);
+	hint += 2 * PMD_SIZE - (size_t)hint % PMD_SIZE + PAGE;
+	place = mmap(hint, PMD_SIZE, RW, ANON_NORESERVE | MAP_HUGETLB, -1, 0);
 	if (place == MAP_FAILED)
 		return vmsc_evidence_fail(evidence, "mapping a huge page");
-	if (place != hint - PAGE && place != hint - PAGE + PMD)
+	if (place != hint - PAGE && place != hint - PAGE + PMD_SIZE)
 		return vmsc_evidence_say(evidence, VMSC_FOUND_NOTHING,
 					 "the hint for a huge page was not taken");
 	return vmsc_evidence_say(evidence, yes_if(place > hint), "a hint inside of a huge page is rounded %s",

@@ -14,8 +14,8 @@ build()
 # One file a time: given several, clang 14 forgets va_start() after the first.
 analyze_tidy()
 {
-	[ -e build/dev/compile_commands.json ] || cmake --preset dev >/dev/null
-	git ls-files 'preload/*.c' 'analyzer/*.c' | xargs -P "$(nproc)" -n 1 clang-tidy -p build/dev --quiet 2>/dev/null
+	[ -e build/clang/compile_commands.json ] || cmake --preset clang >/dev/null # gcc has options that clang lacks
+	git ls-files 'preload/*.c' 'analyzer/*.c' | xargs -P "$(nproc)" -n 1 clang-tidy -p build/clang --quiet 2>/dev/null
 }
 
 analyze_cppcheck()
