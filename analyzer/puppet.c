@@ -68,7 +68,7 @@ static bool bury(struct vmsc_puppet *puppet, int thread, int status)
  * It is gone, or was killed while it stood still: by what? A process whose second thread nobody has asked for
  * does not tell of its own end.
  */
-static int is_gone(struct vmsc_puppet *puppet, pid_t tid, int status)
+static int lose(struct vmsc_puppet *puppet, pid_t tid, int status)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
 
@@ -93,7 +93,7 @@ static int run(struct vmsc_puppet *puppet, pid_t tid)
 	do {
 		if (ptrace(PTRACE_CONT, tid, NULL, NULL) || waitpid(tid, &status, __WALL) != tid ||
 		    !WIFSTOPPED(status))
-			return is_gone(puppet, tid, status);
+			return lose(puppet, tid, status);
 		sig = WSTOPSIG(status);
 	} while (sig != SIGTRAP && sig != SIGSEGV && sig != SIGBUS);
 	return sig;
@@ -104,7 +104,7 @@ bool vmsc_puppet_is_there(struct vmsc_puppet *puppet)
 	struct user_regs_struct regs;
 
 	if (!puppet->dead && ptrace(PTRACE_GETREGS, puppet->pid, NULL, &regs))
-		is_gone(puppet, puppet->pid, 0);
+		lose(puppet, puppet->pid, 0);
 	return !puppet->dead;
 }
 
@@ -116,7 +116,7 @@ int vmsc_puppet_run(struct vmsc_puppet *puppet, unsigned int thread, struct user
 
 	regs->orig_rax = (unsigned long long)-1;
 	if (puppet->dead || ptrace(PTRACE_SETREGS, tid, NULL, regs))
-		return puppet->dead ? 0 : is_gone(puppet, tid, 0);
+		return puppet->dead ? 0 : lose(puppet, tid, 0);
 	sig = run(puppet, tid);
 	return !sig || ptrace(PTRACE_GETREGS, tid, NULL, regs) ? 0 : sig;
 }
@@ -290,7 +290,7 @@ static bool prepare(struct vmsc_puppet *puppet)
 
 	puppet->threads[0] = puppet->pid;
 	if (waitpid(puppet->pid, &status, 0) != puppet->pid || !WIFSTOPPED(status)) {
-		is_gone(puppet, puppet->pid, status);
+		lose(puppet, puppet->pid, status);
 		errno = ENOEXEC;
 		return false;
 	}
