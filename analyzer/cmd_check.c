@@ -62,15 +62,9 @@ int vmsc_check_main(int argc, char **argv)
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	bool json = false;
-	int option;
 
-	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
-		if (option == '?')
-			return VMSC_EXIT_TROUBLE;
-		if (option == 'h')
-			return vmsc_help();
+	while (vmsc_next_option(argc, argv, "h", options) != -1)
 		json = true;
-	}
 	if (argc - optind != 1)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs one trace");
 	return check(argv[optind], json);

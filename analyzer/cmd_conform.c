@@ -136,16 +136,6 @@ static int conform_script(const char *path, const char *text, size_t size, vmsc_
 	return status;
 }
 
-static bool read_rules(const char *names, vmsc_rules_t *rules)
-{
-	size_t unknown;
-
-	*rules = vmsc_rules_of_names(names, strlen(names), &unknown);
-	if (unknown)
-		vmsc_usage(0, "--rules names a rule that is not known");
-	return !unknown;
-}
-
 /* All of a file, with a NUL behind it. NULL after one line on stderr. */
 static char *read_text(const char *path, size_t *size)
 {
@@ -194,12 +184,10 @@ int vmsc_conform_main(int argc, char **argv)
 						{NULL, 0, NULL, 0}};
 	vmsc_rules_t rules = 0;
 	bool has_rules = false;
-	int option, status = VMSC_EXIT_GOOD, one;
+	int status = VMSC_EXIT_GOOD, one;
 
-	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
-		if (option == 'h')
-			return vmsc_help();
-		if (option == '?' || !read_rules(optarg, &rules))
+	while (vmsc_next_option(argc, argv, "h", options) != -1) {
+		if (!vmsc_take_rules(optarg, &rules))
 			return VMSC_EXIT_TROUBLE;
 		has_rules = true;
 	}

@@ -323,14 +323,9 @@ int vmsc_diff_main(int argc, char **argv)
 	bool json = false;
 	int option;
 
-	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
-		if (option == '?')
-			return VMSC_EXIT_TROUBLE;
-		if (option == 'h')
-			return vmsc_help();
+	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1)
 		if (!vmsc_take_symbol_option(option))
 			json = true;
-	}
 	if (argc - optind != 2)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs two traces");
 	return diff(argv + optind, json);

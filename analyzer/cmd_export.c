@@ -120,12 +120,9 @@ int vmsc_export_main(int argc, char **argv)
 	struct order order = {.format = NR_FORMATS};
 	int option;
 
-	while ((option = vmsc_next_option(argc, argv, "ho:", options)) != -1) {
-		if (option == 'h')
-			return vmsc_help();
+	while ((option = vmsc_next_option(argc, argv, "ho:", options)) != -1)
 		if (!take_option(&order, option))
 			return VMSC_EXIT_TROUBLE;
-	}
 	if (argc - optind != 1)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs one trace");
 	if (order.format == NR_FORMATS)

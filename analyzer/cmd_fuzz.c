@@ -257,8 +257,6 @@ static bool take_number(const char *text, uint64_t *number)
 
 static bool take_option(struct hunt *hunt, int option)
 {
-	size_t unknown = 0;
-
 	switch (option) {
 	case 's':
 		return take_number(optarg, &hunt->first);
@@ -278,10 +276,7 @@ static bool take_option(struct hunt *hunt, int option)
 		hunt->out = optarg;
 		return true;
 	case 'r':
-		hunt->rules = vmsc_rules_of_names(optarg, strlen(optarg), &unknown);
-		if (unknown)
-			vmsc_usage(0, "--rules names a rule that is not known");
-		return !unknown;
+		return vmsc_take_rules(optarg, &hunt->rules);
 	default:
 		return false;
 	}
@@ -301,12 +296,9 @@ int vmsc_fuzz_main(int argc, char **argv)
 	static struct hunt hunt = {.first = 1, .calls = 10000, .most = 5, .jobs = 1};
 	int option;
 
-	while ((option = vmsc_next_option(argc, argv, "ho:", options)) != -1) {
-		if (option == 'h')
-			return vmsc_help();
+	while ((option = vmsc_next_option(argc, argv, "ho:", options)) != -1)
 		if (!take_option(&hunt, option))
 			return VMSC_EXIT_TROUBLE;
-	}
 	if (optind != argc)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "takes no %s", argv[optind]);
 	if (!hunt.rules)

@@ -70,15 +70,9 @@ int vmsc_kernel_main(int argc, char **argv)
 	struct vmsc_found_rules found;
 	struct utsname kernel;
 	bool json = false;
-	int option;
 
-	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
-		if (option == '?')
-			return VMSC_EXIT_TROUBLE;
-		if (option == 'h')
-			return vmsc_help();
+	while (vmsc_next_option(argc, argv, "h", options) != -1)
 		json = true;
-	}
 	if (optind != argc)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "takes no arguments");
 	if (uname(&kernel)) {

@@ -234,17 +234,12 @@ int vmsc_merge_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"text", no_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-	int option, i, status = VMSC_EXIT_GOOD;
+	int i, status = VMSC_EXIT_GOOD;
 	struct vmsc_summary sum;
 	bool text = false;
 
-	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
-		if (option == '?')
-			return VMSC_EXIT_TROUBLE;
-		if (option == 'h')
-			return vmsc_help();
+	while (vmsc_next_option(argc, argv, "h", options) != -1)
 		text = true;
-	}
 	vmsc_summary_begin(&sum);
 	for (i = optind; i < argc; i++)
 		if (!merge_file(&sum, argv[i]))

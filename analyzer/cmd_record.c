@@ -113,12 +113,9 @@ int vmsc_record_main(int argc, char **argv)
 	int option;
 
 	vmsc_set_trouble_status(VMSC_EXIT_RECORD_FAILED);
-	while ((option = vmsc_next_option(argc, argv, "+ho:", options)) != -1) {
-		if (option == 'h')
-			return vmsc_help();
-		if (option == '?' || !take_option(&recording, option))
+	while ((option = vmsc_next_option(argc, argv, "+ho:", options)) != -1)
+		if (!take_option(&recording, option))
 			return VMSC_EXIT_RECORD_FAILED;
-	}
 	if (optind == argc)
 		return vmsc_usage(VMSC_EXIT_RECORD_FAILED, "needs a command to run");
 	recording.command = argv + optind;

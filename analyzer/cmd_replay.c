@@ -437,16 +437,9 @@ int vmsc_replay_main(int argc, char **argv)
 	struct wish wish = {.nr_without = 0};
 	int option;
 
-	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
-		if (option == 'h') {
-			vmsc_help();
-			puts("Kinds of calls to leave out:");
-			vmsc_without_list(stdout);
-			return vmsc_finish_output(VMSC_EXIT_GOOD);
-		}
+	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1)
 		if (!take_option(&wish, option))
 			return VMSC_EXIT_TROUBLE;
-	}
 	if (argc - optind != 1)
 		return vmsc_usage(VMSC_EXIT_TROUBLE, "needs one trace");
 	if (wish.ways.asked && (wish.kernels || wish.nr_without))

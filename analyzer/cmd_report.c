@@ -119,10 +119,6 @@ int vmsc_report_main(int argc, char **argv)
 	int option;
 
 	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
-		if (option == '?')
-			return VMSC_EXIT_TROUBLE;
-		if (option == 'h')
-			return vmsc_help();
 		if (option == 's')
 			summary = true;
 		else if (option == 'l')
@@ -161,10 +157,6 @@ int vmsc_write_report_main(int argc, char **argv)
 	int option;
 
 	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
-		if (option == '?')
-			return VMSC_EXIT_TROUBLE;
-		if (option == 'h')
-			return vmsc_help();
 		remove |= option == 'r';
 		if (option == 's')
 			started = strtoull(optarg, NULL, 10);

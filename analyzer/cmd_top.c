@@ -251,10 +251,6 @@ int vmsc_top_main(int argc, char **argv)
 	int option;
 
 	while ((option = vmsc_next_option(argc, argv, "h", options)) != -1) {
-		if (option == '?')
-			return VMSC_EXIT_TROUBLE;
-		if (option == 'h')
-			return vmsc_help();
 		if (vmsc_take_symbol_option(option))
 			continue;
 		if (option == 'n')

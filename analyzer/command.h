@@ -8,6 +8,9 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+
+#include "vmascope/kernel.h"
 
 struct vmsc_command {
 	const char *name;
@@ -15,6 +18,7 @@ struct vmsc_command {
 	const char *summary;   /* NULL: not shown, for the library's own use */
 	const char *help;      /* what the options mean */
 	int (*run)(int argc, char **argv);
+	void (*help_more)(FILE *out); /* behind @help; NULL: nothing */
 };
 
 int vmsc_check_main(int argc, char **argv);
@@ -35,11 +39,9 @@ int vmsc_write_report_main(int argc, char **argv);
 int vmsc_summarize(char **paths, size_t nr, const char *label);
 /* `vmascope --version`. */
 int vmsc_version(void);
-/* Prints the help of the command that runs now on stdout. Returns VMSC_EXIT_GOOD. */
-int vmsc_help(void);
 /* Says on stderr that the arguments make no sense. Returns @status. */
 int vmsc_usage(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The next option, '?' after one line on stderr for an unknown one. */
+/* The next option; -1: there is none. --help, and one that is not known, end the process. */
 int vmsc_next_option(int argc, char **argv, const char *letters, const struct option *options);
 /* Options of the commands that name functions, and what they mean. */
 #define VMSC_SYMBOL_OPTIONS                                                                                  \
@@ -48,6 +50,8 @@ int vmsc_next_option(int argc, char **argv, const char *letters, const struct op
 		"debug-path", required_argument, NULL, 'D'                                                   \
 	}
 bool vmsc_take_symbol_option(int option);
+/* --rules=NAMES. False after one line on stderr: one is not known. */
+bool vmsc_take_rules(const char *names, vmsc_rules_t *rules);
 /* Was all output written? Otherwise VMSC_EXIT_TROUBLE after a line on stderr. */
 int vmsc_finish_output(int status);
 

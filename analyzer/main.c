@@ -10,6 +10,7 @@
 #include "command.h"
 #include "say.h"
 #include "symbols.h"
+#include "without.h"
 
 #define SYMBOL_HELP                                                                                          \
 	"  --sysroot=DIR        where the files of the recorded system lie, for names of functions\n"        \
@@ -34,12 +35,12 @@ static const struct vmsc_command commands[] = {
 	 "on\n"
 	 "Ends with CMD's exit status, or by its signal; 125: recording failed, 126: CMD can't be executed,\n"
 	 "127: CMD not found.\n",
-	 vmsc_record_main},
+	 vmsc_record_main, NULL},
 	{"check", "TRACE [--json]", "replay a trace by the kernel's rules and compare with what was seen",
 	 "  --json               the report as JSON on stdout\n"
 	 "TRACE may be a trace or JSON Lines; - is stdin.\n"
 	 "Exit status: 0 all match, 1 something differs, 2 not a readable trace.\n",
-	 vmsc_check_main},
+	 vmsc_check_main, NULL},
 	{"report", "TRACE… [--json|--html=FILE|--summary [--label=TEXT]]",
 	 "what a person wants to know of a trace, biggest cost first",
 	 "  --html=FILE          one page with pictures, for a browser; needs no network\n"
@@ -47,19 +48,19 @@ static const struct vmsc_command commands[] = {
 	 "  --summary            what `vmascope merge` takes: one line of JSON for each trace\n"
 	 "  --label=TEXT         with --summary: where the trace comes from, such as a host's "
 	 "name\n" SYMBOL_HELP,
-	 vmsc_report_main},
+	 vmsc_report_main, NULL},
 	{"merge", "[SUMMARY]… [--text]", "many traces' summaries into one",
 	 "  --text               for a person; without it the sum is a summary again\n"
 	 "Reads what `report --summary` wrote, and its own results, in any order and grouping; without a "
 	 "name,\n"
 	 "or for -, from stdin.\n",
-	 vmsc_merge_main},
+	 vmsc_merge_main, NULL},
 	{"why", "TRACE ADDR [ADDR2] [--at=CALL] [--json]",
 	 "what happened to the memory at an address, and why its VMA and its neighbours are not one",
 	 "  --at=CALL            as it was after that call (default: at the end, or before it was unmapped)\n"
 	 "  --json               as JSON\n" SYMBOL_HELP
 	 "With ADDR2: why the VMAs at the two addresses are not one.\n",
-	 vmsc_why_main},
+	 vmsc_why_main, NULL},
 	{"replay",
 	 "TRACE [--kernel=6.1,6.12,…] [--without=names,guards,…]… [--unmap=both] [--merge=cases] [--json]",
 	 "the same calls under the rules of other kernels, or without some of them, side by side",
@@ -73,15 +74,15 @@ static const struct vmsc_command commands[] = {
 	 "  --json               as JSON\n"
 	 "--unmap=wrong-ceiling, -floor, -tree, -reset or -lock has a mistake planted, which must be found.\n"
 	 "Exit status: 0; 1 when two implementations of the same rules part; 2 not a readable trace.\n",
-	 vmsc_replay_main},
+	 vmsc_replay_main, vmsc_without_help},
 	{"top", "TRACE [--interval=SECONDS] [--frames=N]", "watches a running program through its trace",
 	 "  --interval=SECONDS   between two looks (default 1)\n"
 	 "  --frames=N           ends after so many looks (default: with the program)\n" SYMBOL_HELP,
-	 vmsc_top_main},
+	 vmsc_top_main, NULL},
 	{"diff", "TRACE TRACE [--json]", "two recordings compared: by call site, by reason, by kind",
 	 "  --json               as JSON\n" SYMBOL_HELP
 	 "Sites are matched by the names of their functions, so that two builds of a program compare.\n",
-	 vmsc_diff_main},
+	 vmsc_diff_main, NULL},
 	{"export", "TRACE --format=jsonl|chrome|folded|csv|sqlite [--of=calls|vmas|bytes] [-o FILE]",
 	 "a trace in a form for other tools",
 	 "  --format=jsonl       one JSON object per line; check, report and replay read it back\n"
@@ -92,7 +93,7 @@ static const struct vmsc_command commands[] = {
 	 "  --of=calls|vmas|bytes  folded, csv: calls (default), or the VMAs at the moment with most of "
 	 "them\n"
 	 "  -o FILE              write there instead of stdout\n" SYMBOL_HELP,
-	 vmsc_export_main},
+	 vmsc_export_main, NULL},
 	{"conform", "CALLS.jsonl… [--rules=NAMES]",
 	 "make calls for real and compare the kernel with the model",
 	 "  --rules=NAMES        the model's rules, blanks between (default: as found by experiment)\n"
@@ -100,7 +101,7 @@ static const struct vmsc_command commands[] = {
 	 "stdin.\n"
 	 "The calls are made in a process of their own, and compared after each: result, VMAs, flags.\n"
 	 "Exit status: 0 the same, 1 something differs (the first such call is named), 2 can't be done.\n",
-	 vmsc_conform_main},
+	 vmsc_conform_main, NULL},
 	{"fuzz", "[--seed N] [--calls N] [--jobs N] [--ask] [--shrink] [-o PREFIX]",
 	 "random calls, by the kernel and on the model",
 	 "  --seed N             the first sequence (default 1)\n"
@@ -112,15 +113,15 @@ static const struct vmsc_command commands[] = {
 	 "  -o PREFIX            write differences to PREFIX-SEED.jsonl and PREFIX-SEED.c instead of stdout\n"
 	 "  --rules=NAMES        the model's rules, blanks between (default: as found by experiment)\n"
 	 "Exit status: 0 no difference, 1 some, 2 can't be done.\n",
-	 vmsc_fuzz_main},
+	 vmsc_fuzz_main, NULL},
 	{"kernel", "[--json]", "which rules the running kernel follows, and how that is known",
-	 "  --json               as JSON\n", vmsc_kernel_main},
+	 "  --json               as JSON\n", vmsc_kernel_main, NULL},
 	{"write-report", "TRACE REPORT [--started=NS] [--remove-trace]", NULL,
 	 "Used by libvmascope.so when a process ends.\n"
 	 "  --started=NS         only if TRACE is the one that began then: its name may be another file's by "
 	 "now\n"
 	 "  --remove-trace       remove TRACE once the report is written\n",
-	 vmsc_write_report_main},
+	 vmsc_write_report_main, NULL},
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -142,12 +143,14 @@ static int help_all(FILE *out)
 	return VMSC_EXIT_GOOD;
 }
 
-int vmsc_help(void)
+static int help(void)
 {
 	printf("Usage: vmascope %s %s\n", running->name, running->arguments);
 	if (running->summary)
 		printf("%c%s.\n\n", running->summary[0] - 'a' + 'A', running->summary + 1);
 	fputs(running->help, stdout);
+	if (running->help_more)
+		running->help_more(stdout);
 	return vmsc_finish_output(VMSC_EXIT_GOOD);
 }
 
@@ -171,10 +174,10 @@ int vmsc_next_option(int argc, char **argv, const char *letters, const struct op
 
 	opterr = 0;
 	option = getopt_long(argc, argv, letters, options, NULL);
-	if (option == '?' || option == ':') {
-		vmsc_usage(0, "unknown or incomplete option %s", argv[optind - 1]);
-		return '?';
-	}
+	if (option == '?' || option == ':')
+		exit(vmsc_usage(vmsc_trouble_status(), "unknown or incomplete option %s", argv[optind - 1]));
+	if (option == 'h')
+		exit(help());
 	return option;
 }
 
@@ -185,6 +188,16 @@ bool vmsc_take_symbol_option(int option)
 	else if (option == 'D')
 		vmsc_symbols_look_in(NULL, optarg);
 	return option == 'S' || option == 'D';
+}
+
+bool vmsc_take_rules(const char *names, vmsc_rules_t *rules)
+{
+	size_t unknown;
+
+	*rules = vmsc_rules_of_names(names, strlen(names), &unknown);
+	if (unknown)
+		vmsc_usage(0, "--rules names a rule that is not known");
+	return !unknown;
 }
 
 int vmsc_finish_output(int status)

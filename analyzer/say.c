@@ -17,6 +17,11 @@ void vmsc_set_trouble_status(int status)
 	trouble_status = status;
 }
 
+int vmsc_trouble_status(void)
+{
+	return trouble_status;
+}
+
 void vmsc_out_of_memory(void)
 {
 	static const char text[] = "vmascope: out of memory\n";

@@ -16,8 +16,10 @@ void *vmsc_grow(void *ptr, size_t nr, size_t size);
 char *vmsc_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void vmsc_out_of_memory(void) __attribute__((noreturn));
 
-/* What an out-of-memory end says to the caller; `record` has another one than the readers. */
+/* What an end for want of memory or of a sensible option says to the caller; `record` has another one than
+ * the readers. */
 void vmsc_set_trouble_status(int status);
+int vmsc_trouble_status(void);
 
 enum {
 	VMSC_EXIT_GOOD = 0,

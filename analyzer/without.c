@@ -57,10 +57,11 @@ uint32_t vmsc_without_parse(const char *list)
 	}
 }
 
-void vmsc_without_list(FILE *out)
+void vmsc_without_help(FILE *out)
 {
 	size_t kind;
 
+	fputs("Kinds of calls to leave out:\n", out);
 	for (kind = 0; kind < VMSC_NR_WITHOUTS; kind++)
 		fprintf(out, "    %-12s %s\n", kinds[kind].name, kinds[kind].what);
 }

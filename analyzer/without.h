@@ -35,8 +35,8 @@ enum vmsc_without {
 
 /* The set of a list as "names,guards", one bit each; 0: one of them is unknown. */
 uint32_t vmsc_without_parse(const char *list);
-/* One line for each kind, for a help text. */
-void vmsc_without_list(FILE *out);
+/* The kinds, for a help text. */
+void vmsc_without_help(FILE *out);
 
 /*
  * The call as the program would have made it without what is in @set: @record itself, a changed copy in
