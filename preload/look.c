@@ -198,6 +198,22 @@ bool vmsc_look_anon(uint64_t start, uint64_t end, uint64_t *addr)
 	return read_pagemap(start, end, addr);
 }
 
+bool vmsc_look_is_present(uint64_t addr)
+{
+	struct page_region found = { 0, 0, 0 };
+	uint64_t entry = 0;
+	long err = 0;
+
+	addr &= ~(VMSC_PAGE_SIZE - 1);
+	if (!no_scan && scan(addr, addr + VMSC_PAGE_SIZE, 0, 0, &found, &err))
+		return true;
+	if (!err)
+		return false;
+	return sys_pread(vmsc_fd_own(VMSC_OWN_FD_PAGEMAP), &entry, sizeof(entry), addr / VMSC_PAGE_SIZE * 8) ==
+		       sizeof(entry) &&
+	       entry & PAGEMAP_PRESENT;
+}
+
 /* What was found last, and how much of the address space it may still grow over. */
 struct populated {
 	struct vmsc_range *ranges;

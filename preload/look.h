@@ -26,6 +26,9 @@ size_t vmsc_look_populated(uint64_t start, uint64_t end, struct vmsc_range *rang
 int vmsc_look_all(bool flags, vmsc_look_emit emit, void *ctx);
 
 /* vm_flags of the VMA that contains @addr; 0: not found. */
+/* Is there a page at @addr, that can be read without waiting for whoever gives it? */
+bool vmsc_look_is_present(uint64_t addr);
+
 uint64_t vmsc_look_flags(uint64_t addr);
 
 /* A forked child: nothing of what was learned of the parent's files holds. */

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* module.c - see module.h. The headers are read from memory, by a call that a hole in it can't hurt. */
+/*
+ * module.c - see module.h. The headers are read from memory, by a call that a hole in it can't hurt, and only where there are pages
+ * already: a file system that waits for its server (FUSE, and the server may be the program itself) would keep us waiting too.
+ */
 #include "module.h"
 
 #include <elf.h>
 #include <string.h>
 
+#include "look.h"
 #include "recorder.h"
 #include "sys.h"
 #include "text.h"
@@ -43,11 +47,25 @@ static bool is_told(const struct vmsc_seen_record *seen)
 	return false;
 }
 
+static uint64_t page_there = 0; /* the one asked for last */
+
+static bool is_there(uint64_t start, size_t size)
+{
+	uint64_t page = start & ~(VMSC_PAGE_SIZE - 1), last = (start + size - 1) & ~(VMSC_PAGE_SIZE - 1);
+
+	if (page == last && page == page_there)
+		return true;
+	page_there = page;
+	if (!vmsc_look_is_present(page) || (last != page && !vmsc_look_is_present(last)))
+		page_there = 0;
+	return page_there;
+}
+
 static bool peek(void *to, const struct vmsc_seen_record *seen, uint64_t offset, size_t size)
 {
 	const uint64_t length = seen->end - seen->start;
 
-	return size <= length && offset <= length - size &&
+	return size <= length && offset <= length - size && is_there(seen->start + offset, size) &&
 	       vmsc_sys_peek(to, seen->start + offset, size) == (long)size;
 }
 
@@ -106,6 +124,7 @@ void vmsc_module_tell(const struct vmsc_seen_record *seen, const char *name, siz
 	Elf64_Ehdr head;
 	Elf64_Phdr segment;
 
+	page_there = 0;
 	if (seen->offset || !seen->inode || !length || name[0] != '/' || !(seen->vm_flags & VMSC_VM(READ)))
 		return;
 	if (!peek(&head, seen, 0, sizeof(head)) || memcmp(head.e_ident, ELFMAG, SELFMAG) ||

@@ -483,10 +483,25 @@ def case_intrude():
 
 def case_blocked():
     """A call that waits for another thread keeps none from going on; what is then uncertain is said."""
-    run = Run("victim_blocked")
-    trace = run.only()
-    check_counts(run, trace)
-    need(report(run, run.files[0])["verdict"] == "match", "no match")
+    for how in (), ("populate",):
+        run = Run("victim_blocked", *how)
+        trace = run.only()
+        check_counts(run, trace)
+        need(report(run, run.files[0])["verdict"] == "match", "no match")
+
+
+def case_fuse():
+    """The same where FUSE's server is waited for, the program itself; no look of ours at its files waits for it."""
+    for how in "thread", "process":
+        run = Run("victim_fuse", how)
+        trace = next(t for t in run.traces if t.of("SITE"))
+        check_counts(run, trace)
+        for name in run.files:
+            told = report(run, name)
+            need(told["verdict"] == "match" and not told["capture"]["lost"], "%s: %s" % (how, told["verdict"]))
+    run = Run("victim_fuse", "exit")
+    need(run.status == 0, "exit: status %d" % run.status)
+    check_reports(run, "full")
 
 
 def copy_into(root, program):

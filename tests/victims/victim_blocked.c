@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One thread's madvise() waits for a page that a userfaultfd shall give; the others go on mapping. The page
- * comes when they are done: with a recorder that lets them wait for it, never.
+ * comes when they are done: with a recorder that lets them wait for it, never. With "populate" the one maps
+ * and populates much memory, again and again, as long as the others map.
  */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #define PAGE	       4096ul
+#define POPULATED      (256ul << 20)
 #define POPULATE_WRITE 23 /* MADV_POPULATE_WRITE */
 
 enum { PAGES = 4, ROUNDS = 1600, THREADS = 3 }; /* 14,400 calls */
@@ -27,6 +30,19 @@ static void *wait_for_pages(void *arg)
 {
 	waits = 1;
 	return madvise(area, PAGES * PAGE, POPULATE_WRITE) ? area : arg;
+}
+
+static void *populate(void *arg)
+{
+	while (waits < 2) {
+		char *at = mmap(NULL, POPULATED, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+		waits = waits ? waits : 1;
+		if (at == MAP_FAILED || munmap(at, POPULATED))
+			return area;
+	}
+	return arg;
 }
 
 static void *map(void *arg)
@@ -57,31 +73,42 @@ static int give_pages(int fd)
 	return ioctl(fd, UFFDIO_ZEROPAGE, &pages);
 }
 
-int main(void)
+static int map_in_threads(void)
 {
-	const struct timespec nap = {0, 50000000};
-	pthread_t waiting, mapping[THREADS];
-	void *failed = NULL;
-	int fd;
+	pthread_t mapping[THREADS];
+	void *failed = NULL, *one;
 
-	area = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	fd = watch();
-	if (fd < 0)
-		return 77;
-	pthread_create(&waiting, NULL, wait_for_pages, NULL);
-	while (!waits)
-		;
-	nanosleep(&nap, NULL);
 	for (int i = 0; i < THREADS; i++)
 		pthread_create(&mapping[i], NULL, map, NULL);
 	for (int i = 0; i < THREADS; i++) {
-		pthread_join(mapping[i], &failed);
-		if (failed)
-			return 1;
+		pthread_join(mapping[i], &one);
+		failed = one ? one : failed;
 	}
-	if (give_pages(fd))
+	return failed != NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct timespec nap = {0, 50000000};
+	bool populates = argc > 1 && argv[1][0] == 'p';
+	void *failed = NULL;
+	pthread_t waiting;
+	int fd, ret;
+
+	area = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fd = populates ? 0 : watch();
+	if (fd < 0)
+		return 77;
+	pthread_create(&waiting, NULL, populates ? populate : wait_for_pages, NULL);
+	while (!waits)
+		;
+	nanosleep(&nap, NULL);
+	ret = map_in_threads();
+	if (populates)
+		waits = 2;
+	else if (ret || give_pages(fd))
 		return 1;
 	pthread_join(waiting, &failed);
 	printf("mmap %d\nmunmap %d\nmprotect %d\n", THREADS * ROUNDS, THREADS * ROUNDS, THREADS * ROUNDS);
-	return failed != NULL;
+	return ret || failed;
 }
