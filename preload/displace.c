@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "decode.h"
 #include "patch.h"
 #include "recorder.h"
 
@@ -11,17 +12,8 @@
 
 #define JUMP_SIZE  5
 #define MAX_COPIED 24
-#define NR_OPCODES 256
 
 static uint64_t next_byte = 0, end_byte = 0;
-
-/* The instructions that compilers put there: those with one operand in memory or a register. Bytes behind it,
- * plus one. */
-static const uint8_t operand_and[NR_OPCODES] = {
-	[0x01] = 1, [0x03] = 1, [0x09] = 1, [0x0b] = 1, [0x21] = 1, [0x23] = 1, [0x29] = 1,
-	[0x2b] = 1, [0x31] = 1, [0x33] = 1, [0x63] = 1, [0x85] = 1, [0x89] = 1, [0x8b] = 1,
-	[0x8d] = 1, [0x83] = 2, [0xc6] = 2, [0x81] = 5, [0xc7] = 5,
-};
 
 void vmsc_displace_begin(uint64_t end)
 {
@@ -39,39 +31,17 @@ uint64_t vmsc_displace_room(size_t size)
 	return at;
 }
 
-/* Length of the operand that begins with @modrm, and whether it is relative to the instruction's address. */
-static size_t operand_length(const unsigned char *modrm, bool *is_relative)
-{
-	unsigned int mode = *modrm >> 6, base = *modrm & 7;
-	size_t length = 1;
-
-	*is_relative = !mode && base == 5;
-	if (mode == 3)
-		return length;
-	if (base == 4) {
-		length++;
-		base = modrm[1] & 7;
-	}
-	if (mode == 2 || (!mode && base == 5))
-		return length + 4;
-	return length + mode;
-}
-
-/* Length of the instruction at @at, 0: not one of those known. @relative: where its relative address is, 0:
- * none. */
+/* Length of the instruction at @at, 0: not one that can be copied. @relative: where its relative address is, 0: none. */
 static size_t instruction_length(const unsigned char *at, size_t *relative)
 {
-	size_t prefix = (*at & 0xf0) == 0x40, behind = operand_and[at[prefix]];
-	bool is_relative;
-	size_t length;
+	struct vmsc_insn insn;
 
 	*relative = 0;
-	if (!behind)
+	if (!vmsc_decode(at, MAX_COPIED, &insn) || !vmsc_insn_can_move(&insn))
 		return 0;
-	length = prefix + 1 + operand_length(at + prefix + 1, &is_relative);
-	if (is_relative)
-		*relative = length - 4;
-	return length + behind - 1;
+	if (insn.has_modrm && insn.mod == 0 && (insn.rm & 7) == 5)
+		*relative = insn.immediate_at - 4;
+	return insn.length;
 }
 
 bool vmsc_displace_can(const unsigned char *from, const unsigned char *to)

@@ -130,9 +130,10 @@ void vmsc_door_build(bool complete)
 		door = copy_door();
 	if (door)
 		use_libc(&text, door);
+	else if (complete)
+		vmsc_problem("no room in libc's text: also libc's calls that are none of ours trap, which is slow");
 	else
-		vmsc_problem("no room in libc's text: also libc's calls that are none of ours trap, which is "
-			     "slow");
+		vmsc_problem("not all sites of libc are patched: also its calls that are none of ours trap, which is slow");
 }
 
 uint64_t vmsc_door_at(uint64_t offset)

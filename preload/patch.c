@@ -3,8 +3,12 @@
  * patch.c - see patch.h.
  *
  * A site is "b8 NR NR NR NR 0f 05", mov $NR,%eax; syscall, perhaps with other instructions between (displace.h). Only the
- * mov is overwritten, by a jump: a thread that waits on the syscall instruction, or code that jumps to it, finds it as it was. Text is written through /proc/self/mem, which
- * leaves the VMAs as they are; mprotect would split them for good.
+ * mov is overwritten, by a jump: a thread that waits on the syscall instruction, or code that jumps to it, finds it as it
+ * was. Text is written through /proc/self/mem, which leaves the VMAs as they are; mprotect would split them for good.
+ *
+ * libc's calls do not trap. So every system-call instruction in its text is accounted for: it is patched, or it can't have a
+ * number that matters (numbers.h), or its number is looked at whenever it is reached (the dynamic slots). Where that can't be,
+ * the patching is not complete, and all of libc's calls trap.
  */
 #include "patch.h"
 
@@ -17,6 +21,7 @@
 
 #include "displace.h"
 #include "gate.h"
+#include "numbers.h"
 #include "recorder.h"
 #include "sys.h"
 #include "writer.h"
@@ -27,6 +32,7 @@
 #define JUMP_SIZE 5
 #define LOOK_BACK 24 /* bytes before a syscall instruction in which its number may be loaded */
 #define NR_SITES 192
+#define ANY_NUMBER 0xffff /* in a site's record */
 #define EXIT_GROUP_WITHIN 32 /* bytes of _exit in which its number must occur */
 
 struct site {
@@ -35,8 +41,14 @@ struct site {
 	const char *module;
 };
 
+struct module {
+	const char *name;
+	const unsigned char *table; /* of its functions, for unwinders; NULL: its calls need not be accounted for */
+};
+
 static struct site sites[NR_SITES] = { { .nr = 0 } };
-static uint32_t nr_sites = 0, nr_slots = 0, nr_clone_slots = 0, nr_wait_slots = 0, nr_patched = 0, nr_missed = 0;
+static uint32_t nr_sites = 0, nr_slots = 0, nr_clone_slots = 0, nr_wait_slots = 0, nr_dynamic_slots = 0;
+static uint32_t nr_patched = 0, nr_missed = 0;
 static bool rewrote_protection = false;
 static int memory = -1; /* /proc/self/mem, while sites are patched */
 
@@ -44,7 +56,9 @@ static void note(const unsigned char *at, uint16_t nr, bool patched, const char 
 {
 	nr_patched += patched;
 	nr_missed += !patched;
-	if (!patched)
+	if (!patched && vmsc_rec.options.capture != VMSC_CAPTURE_FULL)
+		vmsc_problem(VMSC_NOT_RECORDED "calls by a site of libc that could not be patched; see the site records");
+	else if (!patched)
 		vmsc_problem("a system-call site of libc could not be patched; see the site records");
 	if (nr_sites < NR_SITES)
 		sites[nr_sites++] = (struct site){ (uintptr_t)at, nr, patched, module };
@@ -146,18 +160,28 @@ static bool patch_plain(const unsigned char *site, const unsigned char *at, uint
 	return redirect(site, at, vmsc_slots + slot * VMSC_SLOT_SIZE);
 }
 
+static bool is_wanted(uint32_t nr)
+{
+	if (nr >= VMSC_NR_CAPTURED || !vmsc_captured[nr])
+		return false;
+	return vmsc_rec.options.capture == VMSC_CAPTURE_FULL || !vmsc_gate_is_signal(nr);
+}
+
+/* Is a number loaded into eax at @at? With a prefix the register is another. */
+static bool is_load(const unsigned char *at)
+{
+	return *at == 0xb8 && (at[-1] & 0xf9) != 0x41;
+}
+
 /* The number that is loaded into eax at @at, if the gate wants it; 0: none. */
 static uint16_t number_at(const unsigned char *at)
 {
 	uint32_t nr;
 
-	/* with a prefix the register is another */
-	if (*at != 0xb8 || (at[-1] & 0xf9) == 0x41)
+	if (!is_load(at))
 		return 0;
 	memcpy(&nr, at + 1, sizeof(nr));
-	if (nr >= VMSC_NR_CAPTURED || !vmsc_captured[nr])
-		return 0;
-	return vmsc_rec.options.capture == VMSC_CAPTURE_FULL || !vmsc_gate_is_signal(nr) ? nr : 0;
+	return is_wanted(nr) ? nr : 0;
 }
 
 static bool patch(const unsigned char *site, const unsigned char *at, uint16_t nr)
@@ -170,26 +194,76 @@ static bool patch(const unsigned char *site, const unsigned char *at, uint16_t n
 }
 
 /* What a site that is not patched would keep from us for good: other numbers only lose us the end, or a descriptor. */
-static bool is_missed(uint16_t nr)
+static bool is_missed(uint32_t nr)
 {
-	return nr && (vmsc_gate_is_vm(nr) || vmsc_gate_is_signal(nr) || nr == SYS_prlimit64); /* limits decide calls */
+	return is_wanted(nr) && (vmsc_gate_is_vm(nr) || vmsc_gate_is_signal(nr) || nr == SYS_prlimit64); /* limits decide calls */
 }
 
-/* A syscall instruction at @at whose number is not loaded right before it: is it one that must not be missed? */
-static void patch_far_site(const unsigned char *at, const unsigned char *begin, const char *module)
+/* The number of the syscall instruction at @at is loaded some instructions before it. False: that is not found. */
+static bool patch_far_site(const unsigned char *at, const unsigned char *begin, const char *module)
 {
 	for (const unsigned char *from = at - JUMP_SIZE; from >= begin && from >= at - LOOK_BACK; from--) {
 		uint16_t nr = number_at(from);
 
 		if (!is_missed(nr))
 			continue;
-		note(from, nr, vmsc_displace_can(from + JUMP_SIZE, at) && patch(from, at, nr), module);
+		if (!vmsc_displace_can(from + JUMP_SIZE, at) || !patch(from, at, nr))
+			return false;
+		note(from, nr, true, module);
+		return true;
+	}
+	return false;
+}
+
+/* Whatever the number will be. Whole instructions before the call make room for the jump. */
+static bool patch_dynamic(const struct vmsc_function *function, const unsigned char *at)
+{
+	uint32_t slot = nr_dynamic_slots, from = vmsc_function_room(function, at - function->begin, JUMP_SIZE);
+	uint64_t copy;
+
+	if (from == UINT32_MAX || slot >= VMSC_NR_DYNAMIC_SLOTS)
+		return false;
+	copy = vmsc_displace(function->begin + from, at, vmsc_dynamic_slots + slot * VMSC_DYNAMIC_SLOT_SIZE);
+	if (!copy)
+		return false;
+	vmsc_dynamic_return[slot] = (uintptr_t)(at + CALL_SIZE);
+	nr_dynamic_slots++;
+	return write_jump(function->begin + from, (const char *)(uintptr_t)copy);
+}
+
+/* A site in libc whose number is not loaded right before it. */
+static void account(const unsigned char *at, const unsigned char *begin, const struct module *module)
+{
+	struct vmsc_function function;
+	struct vmsc_numbers numbers;
+	uint64_t start, end;
+	bool is_harmless = true;
+
+	if (!vmsc_function_bounds(module->table, (uintptr_t)at, &start, &end) ||
+	    !vmsc_function_has_insn((const void *)(uintptr_t)start, end - start, (uintptr_t)at - start))
+		return;
+	if (!vmsc_function_read(&function, (const void *)(uintptr_t)start, end - start)) {
+		note(at, ANY_NUMBER, false, module->name);
 		return;
 	}
+	if (!vmsc_numbers_find(&function, (uintptr_t)at - start, &numbers))
+		is_harmless = false;
+	for (uint32_t i = 0; is_harmless && i < numbers.nr; i++)
+		is_harmless = !is_missed(numbers.at[i]);
+	if (!is_harmless && !(numbers.nr == 1 && patch_far_site(at, begin, module->name)))
+		note(at, ANY_NUMBER, patch_dynamic(&function, at), module->name);
+}
+
+/* rt_sigreturn, as unwinders want to see it. */
+static bool is_way_back(const unsigned char *at)
+{
+	static const unsigned char bytes[] = { 0x48, 0xc7, 0xc0, SYS_rt_sigreturn, 0, 0, 0 };
+
+	return !memcmp(at - sizeof(bytes), bytes, sizeof(bytes));
 }
 
 /* The syscall instruction at @at, in code that begins at @begin. */
-static void patch_site(const unsigned char *at, const unsigned char *begin, const char *module)
+static void patch_site(const unsigned char *at, const unsigned char *begin, const struct module *module)
 {
 	static const unsigned char syscall_function[] = { 0x4c, 0x8b, 0x4c, 0x24, 0x08 };
 	uint64_t *syscall_return = &vmsc_clone_return[VMSC_NR_CLONE_SLOTS];
@@ -198,14 +272,18 @@ static void patch_site(const unsigned char *at, const unsigned char *begin, cons
 
 	if (!memcmp(site, syscall_function, sizeof(syscall_function)) && !*syscall_return) {
 		*syscall_return = (uintptr_t)(at + 2);
-		note(site, 0xffff, write_jump(site, vmsc_syscall_slot), module);
+		note(site, ANY_NUMBER, write_jump(site, vmsc_syscall_slot), module->name);
 		return;
 	}
 	nr = number_at(site);
-	if (site[0] != 0xb8)
-		patch_far_site(at, begin, module);
-	else if (nr)
-		note(site, nr, patch(site, at, nr), module);
+	if (nr)
+		note(site, nr, patch(site, at, nr), module->name);
+	else if (is_load(site) || is_way_back(at))
+		return;
+	else if (module->table)
+		account(at, begin, module);
+	else
+		patch_far_site(at, begin, module->name);
 }
 
 /* Which of the 16 bytes at @at begin "0f 05", the syscall instruction, perhaps? 17 are read. */
@@ -220,7 +298,7 @@ static unsigned int syscalls_at(const unsigned char *at)
 }
 
 /* Megabytes, in every process that starts. */
-static void patch_text(const unsigned char *begin, size_t size, const char *module)
+static void patch_text(const unsigned char *begin, size_t size, const struct module *module)
 {
 	const unsigned char *at = begin + JUMP_SIZE, *end = begin + size;
 
@@ -234,8 +312,22 @@ static void patch_text(const unsigned char *begin, size_t size, const char *modu
 	}
 }
 
+/* Only libc's calls are let pass: what the loader has besides sites of the usual form traps. */
+static const unsigned char *find_table(const struct dl_phdr_info *info)
+{
+	if (!strstr(info->dlpi_name, "/libc.so.6"))
+		return NULL;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
+			return (const unsigned char *)(uintptr_t)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+	}
+	return NULL;
+}
+
 static int patch_module(struct dl_phdr_info *info, size_t size, void *ctx)
 {
+	struct module module = { info->dlpi_name, find_table(info) };
+
 	(void)size;
 	(void)ctx;
 	if (!strstr(info->dlpi_name, "/libc.so.6") && !strstr(info->dlpi_name, "/ld-linux"))
@@ -249,7 +341,7 @@ static int patch_module(struct dl_phdr_info *info, size_t size, void *ctx)
 			continue;
 		if (strstr(info->dlpi_name, "/libc.so.6"))
 			vmsc_displace_begin(begin + phdr->p_memsz);
-		patch_text((const unsigned char *)(uintptr_t)begin, phdr->p_memsz, info->dlpi_name);
+		patch_text((const unsigned char *)(uintptr_t)begin, phdr->p_memsz, &module);
 	}
 	return 0;
 }

@@ -14,11 +14,11 @@
 	.data
 	.balign 64
 	.globl vmsc_slot_return, vmsc_slot_number, vmsc_clone_return, vmsc_clone_number
-	.globl vmsc_wait_return, vmsc_wait_number, vmsc_exit_return
+	.globl vmsc_wait_return, vmsc_wait_number, vmsc_exit_return, vmsc_dynamic_return
 	.globl vmsc_handler_return
 	.globl vmsc_way, vmsc_door, vmsc_dispatch
 	.hidden vmsc_slot_return, vmsc_slot_number, vmsc_clone_return, vmsc_clone_number
-	.hidden vmsc_wait_return, vmsc_wait_number, vmsc_exit_return
+	.hidden vmsc_wait_return, vmsc_wait_number, vmsc_exit_return, vmsc_dynamic_return
 	.hidden vmsc_handler_return
 	.hidden vmsc_way, vmsc_door, vmsc_dispatch
 vmsc_slot_return:	.fill VMSC_NR_SLOTS, 8, 0
@@ -27,6 +27,7 @@ vmsc_clone_return:	.fill VMSC_NR_CLONE_SLOTS + 1, 8, 0
 vmsc_clone_number:	.fill VMSC_NR_CLONE_SLOTS, 8, 0
 vmsc_wait_return:	.fill VMSC_NR_WAIT_SLOTS, 8, 0
 vmsc_wait_number:	.fill VMSC_NR_WAIT_SLOTS, 8, 0
+vmsc_dynamic_return:	.fill VMSC_NR_DYNAMIC_SLOTS, 8, 0
 vmsc_exit_return:	.quad 0
 vmsc_handler_return:	.quad 0
 vmsc_way:		.quad vmsc_home_door + VMSC_DOOR_CALL
@@ -75,6 +76,29 @@ vmsc_dispatch:		.quad 0, 0, 0		/* struct vmsc_dispatch */
 	mov \return(%rip), %rcx
 	sub $2, %rcx
 	notrack jmp *%rcx
+	.endm
+
+	/* The gate makes the call, or says that it is to be made in place. The number is in rax. */
+	.macro capture_in_place return
+	mov \return(%rip), %rcx
+	.cfi_register rip, rcx
+	lea -FRAME(%rsp), %rsp
+	.cfi_def_cfa_offset FRAME
+	mov RETURN_AT(%rsp), %r11
+	mov %r11, (%rsp)
+	mov %rcx, RETURN_AT(%rsp)
+	.cfi_offset rip, -8
+	call vm_wait
+	mov (%rsp), %r11
+	xchg %r11, RETURN_AT(%rsp)
+	lea FRAME(%rsp), %rsp
+	.cfi_def_cfa_offset 0
+	.cfi_register rip, r11
+	test %rax, %rax
+	mov %rcx, %rax			/* the result, or the number again */
+	jnz 1f
+	sub $2, %r11
+1:	notrack jmp *%r11
 	.endm
 
 	/* To one of the door's two cells for clone site \i. */
@@ -184,27 +208,33 @@ vmsc_wait_slots:
 	.balign VMSC_WAIT_SLOT_SIZE
 	begin_site
 	mov vmsc_wait_number + 8 * i(%rip), %eax
-	mov vmsc_wait_return + 8 * i(%rip), %rcx
-	.cfi_register rip, rcx
-	lea -FRAME(%rsp), %rsp
-	.cfi_def_cfa_offset FRAME
-	mov RETURN_AT(%rsp), %r11
-	mov %r11, (%rsp)
-	mov %rcx, RETURN_AT(%rsp)
-	.cfi_offset rip, -8
-	call vm_wait
-	mov (%rsp), %r11
-	xchg %r11, RETURN_AT(%rsp)
-	lea FRAME(%rsp), %rsp
-	.cfi_def_cfa_offset 0
-	.cfi_register rip, r11
-	test %rax, %rax
-	jz 1f
-	mov %rcx, %rax
-	notrack jmp *%r11
-1:	mov vmsc_wait_number + 8 * i(%rip), %eax
-	sub $2, %r11
-	notrack jmp *%r11
+	capture_in_place vmsc_wait_return+8*i
+	.cfi_endproc
+	.set i, i + 1
+	.endr
+
+	/* The number is in rax. What may make a child on this stack is none of these: in place, unseen. */
+	.balign VMSC_DYNAMIC_SLOT_SIZE
+	.globl vmsc_dynamic_slots
+	.hidden vmsc_dynamic_slots
+vmsc_dynamic_slots:
+	.set i, 0
+	.rept VMSC_NR_DYNAMIC_SLOTS
+	.balign VMSC_DYNAMIC_SLOT_SIZE
+	begin_site
+	cmp $VMSC_NR_CAPTURED, %rax
+	jae 3f
+	lea vmsc_captured(%rip), %rcx
+	cmpb $0, (%rcx, %rax)
+	je 3f
+	cmp $56, %eax
+	je 3f
+	cmp $58, %eax
+	je 3f
+	cmp $435, %eax
+	jne 4f
+3:	in_place vmsc_dynamic_return+8*i
+4:	capture_in_place vmsc_dynamic_return+8*i
 	.cfi_endproc
 	.set i, i + 1
 	.endr

@@ -13,6 +13,8 @@
 #define VMSC_CLONE_SLOT_SITE 16 /* into a clone slot: its number in rax already */
 #define VMSC_NR_WAIT_SLOTS 32 /* calls that are mostly made in place: with a signal mask, kill, ioctl */
 #define VMSC_WAIT_SLOT_SIZE 128
+#define VMSC_NR_DYNAMIC_SLOTS 16 /* sites whose number is not known before they are reached */
+#define VMSC_DYNAMIC_SLOT_SIZE 256
 #define VMSC_PASS_ROOM 32 /* bytes for a mask of ours, see trap.c */
 #define VMSC_NR_CAPTURED 512 /* system-call numbers that can be asked for */
 
@@ -50,12 +52,13 @@ struct vmsc_thread {
 
 extern __thread struct vmsc_thread vmsc_self;
 
-extern const char vmsc_slots[], vmsc_clone_slots[], vmsc_wait_slots[], vmsc_syscall_slot[], vmsc_exit_slot[],
+extern const char vmsc_slots[], vmsc_clone_slots[], vmsc_wait_slots[], vmsc_dynamic_slots[], vmsc_syscall_slot[], vmsc_exit_slot[],
 	vmsc_handler_slot[];
 extern const char vmsc_home_door[];
 extern uint64_t vmsc_slot_return[VMSC_NR_SLOTS], vmsc_slot_number[VMSC_NR_SLOTS];
 extern uint64_t vmsc_clone_return[VMSC_NR_CLONE_SLOTS + 1], vmsc_clone_number[VMSC_NR_CLONE_SLOTS];
 extern uint64_t vmsc_wait_return[VMSC_NR_WAIT_SLOTS], vmsc_wait_number[VMSC_NR_WAIT_SLOTS];
+extern uint64_t vmsc_dynamic_return[VMSC_NR_DYNAMIC_SLOTS];
 extern uint64_t vmsc_exit_return;
 extern uint64_t vmsc_handler_return; /* libc's rt_sigreturn instruction */
 extern uint64_t vmsc_way; /* the instruction by which sys6() calls */
