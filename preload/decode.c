@@ -17,6 +17,9 @@ static const uint32_t one_four[8] = {0x20202020, 0x20202020, 0,		 0x00000300,
 				     0x00000002, 0xff000200, 0x00000080, 0x00000300};
 static const uint32_t two_plain[8] = {0x00000be0, 0x00ff0000, 0,	  0x00800000,
 				      0x0000ffff, 0x00000707, 0x0000ff00, 0};
+/* Prefixes but for REX; what is no instruction in 64-bit mode. */
+static const uint32_t prefixes[8] = {0, 0x40404040, 0, 0x000000f0, 0, 0, 0, 0x000d0000};
+static const uint32_t bad[8] = {0xc0c040c0, 0x80808080, 0, 0x00000003, 0x04000004, 0, 0x00704000, 0x00000400};
 static const uint32_t two_byte[8] = {0, 0, 0, 0x000f0000, 0, 0x04001010, 0x00000074, 0};
 
 struct bytes {
@@ -125,24 +128,6 @@ static bool take_opcode(struct bytes *from, struct vmsc_insn *insn, unsigned int
 	return true;
 }
 
-static bool is_prefix(unsigned int byte, bool *is_short)
-{
-	static const unsigned char prefixes[] = {0x66, 0xf2, 0xf3, 0x2e, 0x36, 0x3e,
-						 0x26, 0x64, 0x65, 0x67, 0xf0};
-
-	*is_short |= byte == 0x66;
-	return memchr(prefixes, (int)byte, sizeof(prefixes));
-}
-
-/* Bytes that are no instruction in 64-bit mode. */
-static bool is_bad(unsigned int op)
-{
-	static const unsigned char bad[] = {0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37,
-					    0x3f, 0x60, 0x61, 0x82, 0x9a, 0xce, 0xd4, 0xd5, 0xd6, 0xea};
-
-	return memchr(bad, (int)op, sizeof(bad));
-}
-
 bool vmsc_decode(const unsigned char *at, size_t size, struct vmsc_insn *insn)
 {
 	struct bytes from = {at, 0, size < 15 ? size : 15};
@@ -151,14 +136,14 @@ bool vmsc_decode(const unsigned char *at, size_t size, struct vmsc_insn *insn)
 
 	memset(insn, 0, sizeof(*insn));
 	do
-		first = next(&from);
-	while (is_prefix(first, &insn->is_short) && from.nr < from.size);
+		insn->is_short |= (first = next(&from)) == 0x66;
+	while (BIT(first, prefixes) && from.nr < from.size);
 	if ((first & 0xf0) == 0x40) {
 		rex = first;
 		first = next(&from);
 	}
 	insn->wide = rex & 8;
-	if (is_bad(first))
+	if (BIT(first, bad))
 		return false;
 	is_known = first == 0xc5 || first == 0xc4 || first == 0x62 ? take_vector(&from, insn, first)
 								   : take_opcode(&from, insn, first, rex);

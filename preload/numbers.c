@@ -32,19 +32,6 @@ static bool note_jump(struct vmsc_function *function, uint32_t from, int64_t to)
 	return to < 0 || to >= (int64_t)function->size || add_jump(function, from, to);
 }
 
-bool vmsc_function_has_insn(const unsigned char *begin, size_t size, uint32_t wanted)
-{
-	struct vmsc_insn insn;
-	uint32_t at = 0;
-
-	while (at < wanted) {
-		if (!vmsc_decode(begin + at, size - at, &insn))
-			return true; /* perhaps */
-		at += insn.length;
-	}
-	return at == wanted;
-}
-
 bool vmsc_function_read(struct vmsc_function *function, const unsigned char *begin, size_t size)
 {
 	struct vmsc_insn insn;
@@ -52,7 +39,7 @@ bool vmsc_function_read(struct vmsc_function *function, const unsigned char *beg
 
 	function->begin = begin;
 	function->size = size;
-	function->nr_insns = function->nr_jumps = 0;
+	function->nr_insns = function->nr_jumps = function->nr_switches = 0;
 	for (uint32_t at = 0; at < size; at += insn.length) {
 		if (function->nr_insns == VMSC_FUNCTION_INSNS || !vmsc_decode(begin + at, size - at, &insn))
 			return false;
@@ -60,8 +47,11 @@ bool vmsc_function_read(struct vmsc_function *function, const unsigned char *beg
 		if (vmsc_insn_is_jump(&insn, begin + at, &distance) &&
 		    !note_jump(function, at, at + insn.length + distance))
 			return false;
-		if (vmsc_insn_is_indirect_jump(&insn) && !add_jump(function, at, NOWHERE))
+		if (!vmsc_insn_is_indirect_jump(&insn))
+			continue;
+		if (!add_jump(function, at, NOWHERE))
 			return false;
+		function->nr_switches++;
 	}
 	return true;
 }
@@ -153,10 +143,11 @@ static bool follow_jumps(struct search *search, uint32_t to, uint32_t reg, bool 
 	struct vmsc_insn insn;
 
 	for (uint32_t i = 0; i < function->nr_jumps; i++) {
-		uint32_t from = index_of(function, function->jumps[i].from);
+		uint32_t from;
 
 		if (function->jumps[i].to != to)
 			continue;
+		from = index_of(function, function->jumps[i].from);
 		*found = true;
 		if (to == NOWHERE && decode_at(function, from, &insn) && insn.mod == 3 && insn.rm == reg)
 			continue;
@@ -181,9 +172,14 @@ static bool follow(struct search *search, struct state state)
 		return false;
 	if (!follow_jumps(search, function->insns[state.index], state.reg, &jumped))
 		return false;
-	if ((!falls || jumped) && !follow_jumps(search, NOWHERE, state.reg, &maybe))
+	if (function->nr_switches && (!falls || jumped) && !follow_jumps(search, NOWHERE, state.reg, &maybe))
 		return false;
 	return true; /* what nothing leads to is padding */
+}
+
+bool vmsc_function_has_insn(const struct vmsc_function *function, uint32_t at)
+{
+	return index_of(function, at) != NOWHERE;
 }
 
 bool vmsc_numbers_find(const struct vmsc_function *function, uint32_t call, struct vmsc_numbers *numbers)

@@ -11,13 +11,13 @@
 #include <stdint.h>
 
 #define VMSC_NUMBERS_MAX    16
-#define VMSC_FUNCTION_INSNS 2048
-#define VMSC_FUNCTION_JUMPS 512
+#define VMSC_FUNCTION_INSNS 12288
+#define VMSC_FUNCTION_JUMPS 3072
 
 /* A function's instructions and jumps, as offsets from its begin. */
 struct vmsc_function {
 	const unsigned char *begin;
-	uint32_t size, nr_insns, nr_jumps;
+	uint32_t size, nr_insns, nr_jumps, nr_switches;
 	uint32_t insns[VMSC_FUNCTION_INSNS];
 	struct {
 		uint32_t from, to; /* UINT32_MAX: can't be told */
@@ -29,12 +29,12 @@ struct vmsc_numbers {
 	uint32_t at[VMSC_NUMBERS_MAX];
 };
 
-/* Does an instruction begin at offset @at? The byte pairs of a system call occur in the midst of others too.
- */
-bool vmsc_function_has_insn(const unsigned char *begin, size_t size, uint32_t at);
-
 /* False: it is not understood. */
 bool vmsc_function_read(struct vmsc_function *function, const unsigned char *begin, size_t size);
+
+/* Does an instruction begin at offset @at? The byte pair of a system call occurs in the midst of others too.
+ */
+bool vmsc_function_has_insn(const struct vmsc_function *function, uint32_t at);
 
 /* All numbers that the instruction at offset @call may be made with; false: they can't be told. */
 bool vmsc_numbers_find(const struct vmsc_function *function, uint32_t call, struct vmsc_numbers *numbers);

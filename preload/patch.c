@@ -32,6 +32,7 @@
 #define JUMP_SIZE 5
 #define LOOK_BACK 24 /* bytes before a syscall instruction in which its number may be loaded */
 #define NR_SITES 192
+#define FUNCTION_ROOM ((sizeof(struct vmsc_function) + VMSC_PAGE_SIZE - 1) & ~(VMSC_PAGE_SIZE - 1))
 #define ANY_NUMBER 0xffff /* in a site's record */
 #define EXIT_GROUP_WITHIN 32 /* bytes of _exit in which its number must occur */
 
@@ -44,6 +45,7 @@ struct site {
 struct module {
 	const char *name;
 	const unsigned char *table; /* of its functions, for unwinders; NULL: its calls need not be accounted for */
+	struct vmsc_function *function; /* the last that was looked at */
 };
 
 static struct site sites[NR_SITES] = { { .nr = 0 } };
@@ -231,27 +233,40 @@ static bool patch_dynamic(const struct vmsc_function *function, const unsigned c
 	return write_jump(function->begin + from, (const char *)(uintptr_t)copy);
 }
 
+/* The function around @at. Mostly it is the one of the site before. */
+static bool read_function(const struct module *module, const unsigned char *at)
+{
+	struct vmsc_function *function = module->function;
+	uint64_t begin, end;
+
+	if (!vmsc_function_bounds(module->table, (uintptr_t)at, &begin, &end))
+		return false;
+	if (function->begin == (const void *)(uintptr_t)begin)
+		return function->nr_insns;
+	if (vmsc_function_read(function, (const void *)(uintptr_t)begin, end - begin))
+		return true;
+	function->nr_insns = 0;
+	return false;
+}
+
 /* A site in libc whose number is not loaded right before it. */
 static void account(const unsigned char *at, const unsigned char *begin, const struct module *module)
 {
-	struct vmsc_function function;
+	struct vmsc_function *function = module->function;
 	struct vmsc_numbers numbers;
-	uint64_t start, end;
-	bool is_harmless = true;
+	bool is_harmless;
 
-	if (!vmsc_function_bounds(module->table, (uintptr_t)at, &start, &end) ||
-	    !vmsc_function_has_insn((const void *)(uintptr_t)start, end - start, (uintptr_t)at - start))
-		return;
-	if (!vmsc_function_read(&function, (const void *)(uintptr_t)start, end - start)) {
+	if (!read_function(module, at)) {
 		note(at, ANY_NUMBER, false, module->name);
 		return;
 	}
-	if (!vmsc_numbers_find(&function, (uintptr_t)at - start, &numbers))
-		is_harmless = false;
+	if (!vmsc_function_has_insn(function, at - function->begin))
+		return;
+	is_harmless = vmsc_numbers_find(function, at - function->begin, &numbers);
 	for (uint32_t i = 0; is_harmless && i < numbers.nr; i++)
 		is_harmless = !is_missed(numbers.at[i]);
 	if (!is_harmless && !(numbers.nr == 1 && patch_far_site(at, begin, module->name)))
-		note(at, ANY_NUMBER, patch_dynamic(&function, at), module->name);
+		note(at, ANY_NUMBER, patch_dynamic(function, at), module->name);
 }
 
 /* rt_sigreturn, as unwinders want to see it. */
@@ -326,10 +341,9 @@ static const unsigned char *find_table(const struct dl_phdr_info *info)
 
 static int patch_module(struct dl_phdr_info *info, size_t size, void *ctx)
 {
-	struct module module = { info->dlpi_name, find_table(info) };
+	struct module module = { info->dlpi_name, find_table(info), ctx };
 
 	(void)size;
-	(void)ctx;
 	if (!strstr(info->dlpi_name, "/libc.so.6") && !strstr(info->dlpi_name, "/ld-linux"))
 		return 0;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -367,8 +381,13 @@ static void patch_exit(void)
 
 bool vmsc_patch_all(void)
 {
+	long room = sys_mmap(0, FUNCTION_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (sys_failed(room))
+		return false;
 	memory = open_memory();
-	dl_iterate_phdr(patch_module, NULL);
+	dl_iterate_phdr(patch_module, (void *)room);
+	sys_munmap(room, FUNCTION_ROOM);
 	if (nr_patched)
 		patch_exit();
 	if (memory >= 0)

@@ -61,9 +61,10 @@ static size_t from_hex(const char *hex, unsigned char *code)
 	return nr;
 }
 
+static struct vmsc_function function;
+
 static void tell(char *text, size_t size, const unsigned char *begin, size_t length, uint32_t call)
 {
-	static struct vmsc_function function;
 	struct vmsc_numbers numbers;
 
 	snprintf(text, size, "?");
@@ -114,11 +115,11 @@ static void tell_site(const unsigned char *image, const unsigned char *table, co
 	char text[200] = "?";
 
 	if (vmsc_function_bounds(table, (uintptr_t)at, &begin, &end)) {
-		if (!vmsc_function_has_insn((const void *)(uintptr_t)begin, end - begin,
-					    (uint32_t)((uintptr_t)at - begin)))
+		uint32_t offset = (uint32_t)((uintptr_t)at - begin);
+
+		tell(text, sizeof(text), (const void *)(uintptr_t)begin, end - begin, offset);
+		if (!vmsc_function_has_insn(&function, offset))
 			return;
-		tell(text, sizeof(text), (const void *)(uintptr_t)begin, end - begin,
-		     (uint32_t)((uintptr_t)at - begin));
 	}
 	printf("%lx %s\n", (unsigned long)(at - image), text);
 }
