@@ -16,6 +16,7 @@
 #include "own.h"
 #include "problem.h"
 #include "reach.h"
+#include "sigsys.h"
 #include "snapshot.h"
 #include "start.h"
 #include "spare.h"
@@ -47,6 +48,7 @@ long vmsc_fork(uint32_t nr, const uint64_t args[6])
 		ret = vmsc_call_raw(nr, args);
 		if (!ret) {
 			vmsc_spare_child();
+			vmsc_sigsys_forget();
 			vmsc_trap_child();
 		}
 		return ret;
@@ -152,6 +154,7 @@ void vmsc_fork_child(void)
 	struct vmsc_replay *parents = is_sound ? vmsc_rec.replay : NULL;
 
 	vmsc_spare_child();
+	vmsc_sigsys_forget();
 	if (!vmsc_rec.options.follow) {
 		vmsc_set_state(VMSC_STATE_OFF);
 		return;

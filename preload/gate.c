@@ -67,7 +67,7 @@ const uint8_t vmsc_captured[VMSC_NR_CAPTURED] = {
 	[SYS_rt_sigaction] = KIND_SIGNAL, [SYS_rt_sigprocmask] = KIND_SIGNAL, [SYS_rt_sigpending] = KIND_SIGNAL,
 	[SYS_rt_sigsuspend] = KIND_WAIT, [SYS_ppoll] = KIND_WAIT, [SYS_pselect6] = KIND_WAIT,
 	[SYS_epoll_pwait] = KIND_WAIT, [441 /* epoll_pwait2 */] = KIND_WAIT, [333 /* io_pgetevents */] = KIND_WAIT,
-	[426 /* io_uring_enter */] = KIND_WAIT,
+	[426 /* io_uring_enter */] = KIND_WAIT, [SYS_rt_sigtimedwait] = KIND_WAIT,
 };
 
 __thread struct vmsc_thread vmsc_self __attribute__((tls_model("initial-exec")));
@@ -238,7 +238,10 @@ static long signal_call(uint32_t nr, const uint64_t args[6])
 static long wait_call(uint32_t nr, const uint64_t args[6])
 {
 	uint64_t changed[6], copy[4];
+	long ret;
 
+	if (vmsc_sigsys_take(nr, args, &ret))
+		return ret;
 	memcpy(changed, args, sizeof(changed));
 	vmsc_sigsys_edit_wait(nr, changed, copy);
 	return vmsc_call_raw(nr, changed);
@@ -456,6 +459,7 @@ long vmsc_gate_in_place(struct vmsc_regs *regs)
 {
 	uint64_t args[6], copy[4];
 	uint32_t nr = regs->rax;
+	long ret;
 
 	take_args(args, regs);
 	if (!vmsc_rec.shared)
@@ -464,6 +468,10 @@ long vmsc_gate_in_place(struct vmsc_regs *regs)
 		if (vmsc_state() == VMSC_STATE_OFF || is_passed(nr, args))
 			return 0;
 		regs->rax = vmsc_gate(regs);
+		return 1;
+	}
+	if (vmsc_sigsys_take(nr, args, &ret)) {
+		regs->rax = ret;
 		return 1;
 	}
 	if (!vmsc_sigsys_edit_wait(nr, args, copy))

@@ -16,6 +16,7 @@
 #define RESTORER_FLAG 0x04000000 /* SA_RESTORER */
 #define SIGSYS_BIT    (UINT64_C(1) << (SIGSYS - 1))
 #define ALWAYS_OPEN   (UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1))
+#define LIBC_OPEN     (UINT64_C(3) << 31) /* signals 32 and 33, which some versions of libc's leave open */
 #define SET_SIZE      sizeof(uint64_t)
 #define NR_SIGNALS    64
 #define NO_SUCH_HOW   99
@@ -26,6 +27,15 @@
 #define IGNORED	      1
 #define OWN_FLAGS     (SA_SIGINFO | SA_ONSTACK | RESTORER_FLAG)
 
+/* Sent to the process, not to a thread of it, while the thread that got it had SIGSYS blocked. One waits, as in the kernel. */
+struct waiting {
+	uint32_t state;
+	uint8_t info[sizeof(vmsc_self.sigsys_info)];
+};
+
+enum { NONE_WAITS, IS_CHANGING, ONE_WAITS };
+
+static struct waiting waiting = {.state = NONE_WAITS};
 static struct vmsc_action programs = {.handler = DEFAULT};
 static uint64_t masked_by = 0; /* signals: the program set SIGSYS in their actions' masks */
 static uint64_t handled = 0;   /* signals: the program has a handler */
@@ -85,11 +95,20 @@ static uint64_t current_mask(void)
 	return mask;
 }
 
+void vmsc_sigsys_know(uint64_t mask)
+{
+	if (vmsc_self.sigsys_known)
+		return;
+	vmsc_self.sigsys_known = 1;
+	vmsc_self.sigsys_blocked = !(~mask & ~(SIGSYS_BIT | ALWAYS_OPEN | LIBC_OPEN));
+}
+
 bool vmsc_sigsys_begin(void (*handler)(int, siginfo_t *, void *))
 {
 	own_handler = handler;
 	if (sys6(SYS_rt_sigaction, SIGSYS, 0, (uintptr_t)&programs, SET_SIZE, 0, 0) || set_own_action())
 		return false;
+	vmsc_self.sigsys_known = 1;
 	vmsc_self.sigsys_blocked = current_mask() & SIGSYS_BIT ? 1 : 0;
 	change_mask(SIG_UNBLOCK, SIGSYS_BIT);
 	return true;
@@ -125,6 +144,49 @@ static bool peek_set(uint64_t *set, uint64_t from)
 	return true;
 }
 
+static bool change_waiting(uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(&waiting.state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+void vmsc_sigsys_forget(void)
+{
+	vmsc_self.sigsys_held = 0;
+	__atomic_store_n(&waiting.state, NONE_WAITS, __ATOMIC_RELAXED);
+}
+
+static bool is_held(void)
+{
+	return vmsc_self.sigsys_held || __atomic_load_n(&waiting.state, __ATOMIC_RELAXED) == ONE_WAITS;
+}
+
+static void hold(const siginfo_t *info)
+{
+	bool is_processes = info->si_code != SI_TKILL && !vmsc_self.careful;
+
+	if (!is_processes) {
+		memcpy(vmsc_self.sigsys_info, info, sizeof(vmsc_self.sigsys_info));
+		vmsc_self.sigsys_held = 1;
+	} else if (change_waiting(NONE_WAITS, IS_CHANGING)) {
+		memcpy(waiting.info, info, sizeof(waiting.info));
+		change_waiting(IS_CHANGING, ONE_WAITS);
+	}
+}
+
+/* What is pending, the thread's own first. It is no more then. */
+static bool take(uint8_t info[sizeof(vmsc_self.sigsys_info)])
+{
+	if (vmsc_self.sigsys_held) {
+		memcpy(info, vmsc_self.sigsys_info, sizeof(vmsc_self.sigsys_info));
+		vmsc_self.sigsys_held = 0;
+		return true;
+	}
+	if (!change_waiting(ONE_WAITS, IS_CHANGING))
+		return false;
+	memcpy(info, waiting.info, sizeof(waiting.info));
+	return change_waiting(IS_CHANGING, NONE_WAITS);
+}
+
 static long own_action(uint64_t wanted, uint64_t old)
 {
 	struct vmsc_action before = programs, after;
@@ -133,6 +195,8 @@ static long own_action(uint64_t wanted, uint64_t old)
 		return -EFAULT;
 	if (wanted) {
 		programs = after;
+		if (after.handler == IGNORED) /* what is pending is forgotten */
+			vmsc_sigsys_forget();
 		note_handler(SIGSYS, after.handler);
 		set_own_action();
 	}
@@ -172,13 +236,30 @@ static uint64_t changed(uint64_t mask, int how, uint64_t by)
 }
 
 /* What was held back is sent again, as it was. */
+static void send_again(void)
+{
+	uint8_t info[sizeof(vmsc_self.sigsys_info)];
+
+	if (take(info))
+		sys6(SYS_rt_tgsigqueueinfo, sys_getpid(), sys_gettid(), SIGSYS, (uintptr_t)info, 0, 0);
+}
+
 void vmsc_sigsys_release(void)
 {
-	if (vmsc_self.sigsys_blocked || vmsc_self.careful || !vmsc_self.sigsys_held)
-		return;
-	vmsc_self.sigsys_held = 0;
-	sys6(SYS_rt_tgsigqueueinfo, sys_getpid(), sys_gettid(), SIGSYS, (uintptr_t)vmsc_self.sigsys_info, 0,
-	     0);
+	if (vmsc_self.sigsys_known && !vmsc_self.sigsys_blocked && !vmsc_self.careful && is_held())
+		send_again();
+}
+
+bool vmsc_sigsys_take(uint32_t nr, const uint64_t args[6], long *ret)
+{
+	uint8_t info[sizeof(vmsc_self.sigsys_info)];
+	uint64_t set;
+
+	if (nr != SYS_rt_sigtimedwait || !vmsc_rec.trapping || vmsc_self.vfork || !is_held() || args[3] != SET_SIZE ||
+	    !peek_set(&set, args[0]) || !(set & SIGSYS_BIT) || !take(info))
+		return false;
+	*ret = args[1] && !poke(args[1], info, sizeof(info)) ? -EFAULT : SIGSYS;
+	return true;
 }
 
 /* While SIGSYS is really blocked nobody else calls. */
@@ -189,13 +270,16 @@ static bool is_unwinders(const ucontext_t *context)
 
 long vmsc_sigsys_mask(const uint64_t args[6], ucontext_t *context)
 {
-	uint64_t set = 0, old = 0, virtual = vmsc_self.sigsys_blocked ? SIGSYS_BIT : 0;
+	uint64_t set = 0, old = 0, virtual;
 	uint64_t *trapped = context ? (void *)&context->uc_sigmask : NULL;
 	int how = args[0];
 	long ret;
 
 	if (!vmsc_rec.trapping || vmsc_self.vfork || args[3] != SET_SIZE || is_unwinders(context))
 		return sys6(SYS_rt_sigprocmask, how, args[1], args[2], args[3], 0, 0);
+	if (!vmsc_self.sigsys_known)
+		vmsc_sigsys_know(trapped ? *trapped : current_mask());
+	virtual = vmsc_self.sigsys_blocked ? SIGSYS_BIT : 0;
 	if (args[1] && !peek_set(&set, args[1]))
 		return -EFAULT;
 	if (args[1] && (how < SIG_BLOCK || how > SIG_SETMASK))
@@ -227,7 +311,7 @@ long vmsc_sigsys_pending(const uint64_t args[6])
 {
 	long ret = sys6(SYS_rt_sigpending, args[0], args[1], 0, 0, 0, 0);
 
-	if (!ret && args[1] == SET_SIZE && vmsc_self.sigsys_held)
+	if (!ret && args[1] == SET_SIZE && is_held())
 		*(uint64_t *)(uintptr_t)args[0] |= SIGSYS_BIT;
 	return ret;
 }
@@ -315,9 +399,9 @@ void vmsc_sigsys_deliver(siginfo_t *info, ucontext_t *context)
 	uint64_t mask;
 
 	memcpy(&mask, &context->uc_sigmask, sizeof(mask));
+	vmsc_sigsys_know(mask);
 	if ((vmsc_self.sigsys_blocked || vmsc_self.careful) && info->si_code <= 0) {
-		memcpy(vmsc_self.sigsys_info, info, sizeof(vmsc_self.sigsys_info));
-		vmsc_self.sigsys_held = 1;
+		hold(info);
 		return;
 	}
 	if (action.handler == IGNORED)
@@ -341,8 +425,10 @@ void vmsc_sigsys_before_exec(void)
 		return;
 	if (programs.handler == IGNORED)
 		set_action(IGNORED, RESTORER_FLAG);
-	if (vmsc_self.sigsys_blocked)
-		change_mask(SIG_BLOCK, SIGSYS_BIT);
+	if (!vmsc_self.sigsys_blocked)
+		return;
+	change_mask(SIG_BLOCK, SIGSYS_BIT);
+	send_again();
 }
 
 void vmsc_sigsys_after_exec(void)

@@ -26,6 +26,12 @@ long vmsc_sigsys_action(const uint64_t args[6]);
 long vmsc_sigsys_mask(const uint64_t args[6], ucontext_t *context);
 long vmsc_sigsys_pending(const uint64_t args[6]);
 
+/*
+ * A new thread begins with the mask of the one that made it. @mask is what it really has: libc makes threads with all signals
+ * blocked, but for SIGSYS then, which the program would find blocked, too.
+ */
+void vmsc_sigsys_know(uint64_t mask);
+
 /* May a handler of the program's interrupt us? Known only while SIGSYS is ours. */
 bool vmsc_sigsys_has_handlers(void);
 
@@ -48,6 +54,12 @@ void vmsc_sigsys_hold_off(bool off);
 
 /* Sends again what came while the program had SIGSYS blocked, or while we could not be disturbed. */
 void vmsc_sigsys_release(void);
+
+/* A wait for signals (rt_sigtimedwait) that finds one which came before: made, without the kernel; its result is *@ret. */
+bool vmsc_sigsys_take(uint32_t nr, const uint64_t args[6], long *ret);
+
+/* A forked child has nothing pending. */
+void vmsc_sigsys_forget(void);
 
 /* A SIGSYS that is no trap of ours. */
 void vmsc_sigsys_deliver(siginfo_t *info, ucontext_t *context);

@@ -44,6 +44,7 @@ struct vmsc_thread {
 	uint64_t alternate_start, alternate_size; /* of the signal stack, as last set */
 	uint64_t stack_start, stack_end; /* of its own stack; 0: not looked for yet */
 	uint32_t dispatches; /* its traps are the program's own */
+	uint32_t sigsys_known; /* how it began: vmsc_sigsys_know() */
 	uint32_t sigsys_blocked; /* as the program sees it, see sigsys.h */
 	uint32_t sigsys_held; /* one came while it was blocked; it is in sigsys_info */
 	uint8_t sigsys_info[128];

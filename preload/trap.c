@@ -83,7 +83,12 @@ static void wait_or_pass(struct trapped *call)
 	uint64_t args[6], copy[4] = {0};
 	bool by_structure;
 	int which = vmsc_sigsys_wait_argument(call->nr, call->args, &by_structure);
+	long ret;
 
+	if (vmsc_sigsys_take(call->nr, call->args, &ret)) {
+		call->regs[REG_RAX] = ret;
+		return;
+	}
 	memcpy(args, call->args, sizeof(args));
 	if (which >= 0 && vmsc_sigsys_edit_wait(call->nr, args, copy))
 		pass_masked(call, args, copy, which);
@@ -248,6 +253,7 @@ static void handle(int signal, siginfo_t *info, void *data)
 			"a thread has no thread data of libc's: its calls from outside libc are not seen");
 	} else {
 		vmsc_self.careful++;
+		vmsc_sigsys_know(*(const uint64_t *)(const void *)&context->uc_sigmask);
 		regs[REG_RCX] = 0;
 		dispatch(&call);
 		vmsc_self.careful--;

@@ -763,6 +763,9 @@ def case_sigsys():
         check_reports(run, "full")
     run = Run("victim_sigsys", "inherit", VMASCOPE_CAPTURE="full")
     need(run.status == 0, "inherit: line %d" % (run.status - 1))
+    for variables in {}, {"VMASCOPE_TEST_TRAP_ALL": "1"}:
+        run = Run("victim_sigsys", "sent_before", VMASCOPE_CAPTURE="full", **variables)
+        need(run.status == 0, "sent_before %s: line %d" % (variables, run.status - 1))
     run = Run("victim_sigsys", "default", VMASCOPE_CAPTURE="full")
     need(run.status == -signal.SIGSYS and run.only().ended == "signal", "default: status %d" % run.status)
 

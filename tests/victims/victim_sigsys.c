@@ -225,7 +225,8 @@ static void blocked_by_frame(int nr)
 
 	place += 0x100000;
 	MUST(ran == nr && !change_memory(raw6, place));
-	MUST(!sigprocmask(SIG_BLOCK, NULL, &seen) && sigismember(&seen, SIGSYS) && sigismember(&seen, SIGUSR2));
+	MUST(!sigprocmask(SIG_BLOCK, NULL, &seen) && sigismember(&seen, SIGSYS) &&
+	     sigismember(&seen, SIGUSR2));
 	raise(SIGSYS);
 	MUST(ran == nr && !sigpending(&seen) && sigismember(&seen, SIGSYS));
 	sigemptyset(&seen);
@@ -434,6 +435,86 @@ static void inherited(void)
 	MUST(!change_memory(raw6, BASE));
 }
 
+static int is_pending(void)
+{
+	sigset_t pending;
+
+	MUST(!sigpending(&pending));
+	return sigismember(&pending, SIGSYS);
+}
+
+static int take_one(int raw)
+{
+	const struct timespec now = {0, 0};
+	siginfo_t info = {.si_code = 99};
+	sigset_t some;
+	long got;
+
+	sigemptyset(&some);
+	sigaddset(&some, SIGSYS);
+	sigaddset(&some, SIGUSR2);
+	got = raw ? raw6(SYS_rt_sigtimedwait, (long)&some, (long)&info, (long)&now, 8, 0, 0)
+		  : sigtimedwait(&some, &info, &now);
+	MUST(got != SIGSYS || (info.si_signo == SIGSYS && info.si_pid == getpid()));
+	return got == SIGSYS ? info.si_code : 77;
+}
+
+static void *take_in_thread(void *arg)
+{
+	sigset_t some;
+
+	sigemptyset(&some);
+	sigaddset(&some, SIGSYS);
+	if (arg) {
+		raise(SIGSYS);
+		MUST(take_one(1) == SI_TKILL);
+	} else {
+		MUST(take_one(0) == SI_USER);
+	}
+	return NULL;
+}
+
+/* One that was sent while it was blocked, and what then becomes of it. */
+static void sent_before(char *self)
+{
+	pthread_t thread;
+	sigset_t some;
+	pid_t child;
+	int status;
+
+	sigemptyset(&some);
+	sigaddset(&some, SIGSYS);
+	sigprocmask(SIG_BLOCK, &some, NULL);
+	for (int raw = 0; raw < 2; raw++) {
+		MUST(take_one(raw) == 77 && !is_pending());
+		kill(getpid(), SIGSYS);
+		kill(getpid(), SIGSYS);
+		MUST(!change_memory(raw6, place += 0x100000) && is_pending());
+		MUST(take_one(raw) == SI_USER && take_one(raw) == 77 && !is_pending());
+	}
+	raise(SIGSYS);
+	pthread_create(&thread, NULL, take_in_thread, &some);
+	pthread_join(thread, NULL);
+	MUST(is_pending() && take_one(1) == SI_TKILL);
+	kill(getpid(), SIGSYS);
+	pthread_create(&thread, NULL, take_in_thread, NULL);
+	pthread_join(thread, NULL);
+	MUST(!is_pending());
+	kill(getpid(), SIGSYS);
+	child = fork();
+	if (!child)
+		_exit(is_pending());
+	MUST(waitpid(child, &status, 0) == child && !status && is_pending());
+	signal(SIGSYS, SIG_IGN);
+	MUST(!is_pending());
+	signal(SIGSYS, SIG_DFL);
+	kill(getpid(), SIGSYS);
+	execl("/there/is/none", self, NULL);
+	MUST(is_pending());
+	execl(self, self, "sent_before_exec", NULL);
+	MUST(0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
@@ -470,6 +551,10 @@ int main(int argc, char **argv)
 		inherit(argv[0]);
 	else if (!strcmp(how, "inherited"))
 		inherited();
+	else if (!strcmp(how, "sent_before"))
+		sent_before(argv[0]);
+	else if (!strcmp(how, "sent_before_exec"))
+		MUST(is_pending() && take_one(1) == SI_USER && !is_pending());
 	else if (!strcmp(how, "default"))
 		raise(SIGSYS);
 	return 0;
