@@ -96,7 +96,7 @@ enum { NR_PARTS = 7 };
 static void list_parts(struct part parts[NR_PARTS])
 {
 	const struct part all[NR_PARTS] = {
-		{ base + VMSC_OWN_STATE, base + VMSC_OWN_STATE + sizeof(struct vmsc_shared) + VMSC_PAGE_SIZE - 1 },
+		{ base + VMSC_OWN_STATE, base + VMSC_OWN_STATE + VMSC_SHARED_SIZE + VMSC_PAGE_SIZE - 1 },
 		{ base + VMSC_OWN_HEADER, base + VMSC_OWN_HEADER + VMSC_TRACE_HEADER_SIZE },
 		{ base + VMSC_OWN_BALLAST, base + VMSC_OWN_BALLAST + VMSC_PAGE_SIZE },
 		{ base + VMSC_OWN_WINDOW, base + VMSC_OWN_WINDOW + VMSC_TRACE_BLOCK_SIZE },

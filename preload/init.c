@@ -51,7 +51,7 @@ static uint64_t find_vdso(char **envp)
 /* Pages that a forked child finds zeroed. */
 static int map_shared_state(void)
 {
-	const size_t size = (sizeof(struct vmsc_shared) + VMSC_PAGE_SIZE - 1) & ~(VMSC_PAGE_SIZE - 1);
+	const size_t size = (VMSC_SHARED_SIZE + VMSC_PAGE_SIZE - 1) & ~(VMSC_PAGE_SIZE - 1);
 	long at = sys_mmap(vmsc_arena_base() + VMSC_OWN_STATE, size, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 
@@ -62,6 +62,7 @@ static int map_shared_state(void)
 		return -EINVAL;
 	}
 	vmsc_rec.shared = (void *)at;
+	vmsc_rec.pending_room = VMSC_NR_PENDING;
 	vmsc_rec.shared->pid = sys_getpid();
 	vmsc_set_state(VMSC_STATE_STARTING);
 	return 0;

@@ -148,10 +148,10 @@ void vmsc_lock_release(void (*drain)(const struct vmsc_pending *))
 
 bool vmsc_lock_leave(const struct vmsc_pending *call)
 {
-	struct vmsc_shared *shared = vmsc_rec.shared;
+	struct vmsc_shared *shared = __atomic_load_n(&vmsc_rec.shared, __ATOMIC_ACQUIRE);
 	uint64_t turn;
 
-	if (__atomic_load_n(&shared->nr_pending, __ATOMIC_RELAXED) >= VMSC_NR_PENDING)
+	if (__atomic_load_n(&shared->nr_pending, __ATOMIC_RELAXED) >= vmsc_rec.pending_room)
 		return false;
 	turn = __atomic_fetch_add(&shared->pending_turn, 1, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < VMSC_NR_PENDING; i++) {

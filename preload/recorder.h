@@ -59,8 +59,10 @@ struct vmsc_shared {
 	uint32_t ending_tid;
 	uint32_t turns; /* how often the lock was had: without progress its owner is stuck */
 	uint32_t stuck; /* the turn in which somebody waited in vain: others need not wait for it */
-	struct vmsc_pending pending[VMSC_NR_PENDING];
+	struct vmsc_pending pending[]; /* vmsc_rec.pending_room of them */
 };
+
+#define VMSC_SHARED_SIZE (sizeof(struct vmsc_shared) + VMSC_NR_PENDING * sizeof(struct vmsc_pending))
 
 struct vmsc_recorder {
 	struct vmsc_shared *shared; /* NULL: the recorder did not start */
@@ -68,6 +70,7 @@ struct vmsc_recorder {
 	struct vmsc_replay *replay; /* live model, NULL: none */
 	struct vmsc_trace_header *header; /* mapped; NULL: none */
 	uint32_t capture_mode;
+	uint32_t pending_room; /* VMSC_NR_PENDING; 0 where shared is but a remainder */
 	uint32_t model_busy; /* in the middle of a change: a copy made now is not consistent */
 	uint32_t selftest; /* calls seen by the start-up test, which are not made */
 	bool testing;
