@@ -45,9 +45,14 @@ bool vmsc_merge_can_remove(const struct vmsc_mm *mm, const struct vmsc_node *nod
 	return !vmsc_file_has_close_hook(mm, &node->vma);
 }
 
-/* Is the forked chain of what is merged in looked at? mremap's copy was forgotten at first. */
+/*
+ * Is the forked chain of what is merged in looked at? mremap's copy was forgotten at first; what grows in
+ * place is no VMA that is copied or modified, and so nobody's chain.
+ */
 static bool is_source_forked(const struct vmsc_mm *mm, const struct vmsc_merge *merge)
 {
+	if (merge->caller == VMSC_MERGE_BY_VMA_EXPAND)
+		return false;
 	if (merge->caller == VMSC_MERGE_BY_COPY_VMA && !has_rule(mm, VMSC_RULE_COPY_FORK_CHECK))
 		return false;
 	return merge->traits & VMSC_VMA_FORKED;

@@ -41,6 +41,8 @@ static const struct layout_case mremap[] = {
 	{ "grows beyond its VMA's end",                    "aabb..",    "mremap 0+4 5 = -EFAULT", "aabb..", "b=r--" },
 	{ "grows out of a hole",                           "aa..",      "mremap 2+1 2 = -EFAULT", "aa.." },
 	{ "in a child, inherited memory grows",            "AA....",    "fork; mremap 0+2 4",   "AAAA.." },
+	{ "in a child, up to what is not faulted: not",    "AA..bb",    "fork; mremap 0+2 4",   "AAAAbb", .until = "6.16" },
+	{ "in a child, up to what is not faulted: joins",  "AA..bb",    "fork; mremap 0+2 4",   "AAAAAA", .since = "6.16" },
 	{ "locked on fault grows locked",                  "aa..",      "mremap 0+2 4",         "aaaa", "a=LOCKONFAULT" },
 
 	/* move */
