@@ -230,6 +230,16 @@ char *vmsc_failure_text(const struct vmsc_failure *failure)
 
 	if (failure->cause == VMSC_CAUSE_MAP_COUNT)
 		text = vmsc_format("%s: %" PRIu64 " VMAs of %" PRIu64, name, failure->used, failure->limit);
+	else if (failure->cause == VMSC_CAUSE_OVERCOMMIT && failure->limit && failure->used)
+		text = vmsc_format("%s: %s committed of a CommitLimit of %s, %s more wanted; "
+				   "vm.overcommit_memory is 2: raise "
+				   "vm.overcommit_ratio or add swap (MAP_NORESERVE does not help)",
+				   name, used, limit, wanted);
+	else if (failure->cause == VMSC_CAUSE_OVERCOMMIT && failure->limit)
+		text = vmsc_format("%s: %s at once is more than memory and swap together, %s: map with "
+				   "MAP_NORESERVE, or without "
+				   "PROT_WRITE and mprotect parts, or set vm.overcommit_memory to 1",
+				   name, wanted, limit);
 	else if (failure->limit)
 		text = vmsc_format("%s: %s used of %s, %s more wanted", name, used, limit, wanted);
 	else if (failure->cause == VMSC_CAUSE_OVERCOMMIT)

@@ -269,16 +269,6 @@ static bool has_huge_pages(void)
 	return huge_pages("free") >= huge_pages("resv") + 8;
 }
 
-/* It is off until Linux 6.5 where nobody turned it on by secretmem.enable=1. */
-static bool has_secret_memory(void)
-{
-	int fd = (int)syscall(447 /* memfd_secret */, 0);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
 static bool has_min_address(void)
 {
 	struct vmsc_limits limits;
@@ -294,7 +284,7 @@ static bool has_needs(const json_t *line, vmsc_rules_t rules)
 	if (needs && !strcmp(needs, "huge-pages"))
 		return has_huge_pages();
 	if (needs && !strcmp(needs, "secret-memory"))
-		return has_secret_memory();
+		return vmsc_files_have_secret();
 	if (needs && !strcmp(needs, "min-address"))
 		return has_min_address();
 	return !needs || (!strcmp(needs, "anon-vma-name") && vmsc_has_rule(rules, VMSC_RULE_ANON_VMA_NAME));

@@ -26,7 +26,8 @@ enum {
 enum { FIXED = 0x10, ANONYMOUS = 0x20, NORESERVE = 0x4000, FIXED_NOREPLACE = 0x100000 };
 
 static const enum vmsc_cause limit_causes[] = {VMSC_CAUSE_MAP_COUNT, VMSC_CAUSE_RLIMIT_AS,
-					       VMSC_CAUSE_RLIMIT_DATA, VMSC_CAUSE_RLIMIT_MEMLOCK};
+					       VMSC_CAUSE_RLIMIT_DATA, VMSC_CAUSE_RLIMIT_MEMLOCK,
+					       VMSC_CAUSE_OVERCOMMIT};
 #define NR_LIMITS (sizeof(limit_causes) / sizeof(limit_causes[0]))
 
 const char *vmsc_cause_name(unsigned int cause)
@@ -67,6 +68,9 @@ static void lift(struct vmsc_limits *limits, enum vmsc_cause cause)
 	case VMSC_CAUSE_RLIMIT_MEMLOCK:
 		limits->memlock = UINT64_MAX;
 		limits->ipc_lock = true;
+		break;
+	case VMSC_CAUSE_OVERCOMMIT:
+		limits->overcommit = 1;
 		break;
 	default:
 		break;
@@ -155,6 +159,10 @@ void vmsc_failure_measure(struct vmsc_failure *failure, struct vmsc_mm *mm, cons
 		failure->limit = limits->memlock;
 		if (call->nr == NR_MLOCKALL)
 			failure->wanted = vmsc_mm_total_pages(mm) << VMSC_PAGE_SHIFT;
+		break;
+	case VMSC_CAUSE_OVERCOMMIT:
+		failure->used = limits->overcommit == 2 ? limits->committed : 0;
+		failure->limit = limits->overcommit == 2 ? limits->commit_limit : limits->commit_most;
 		break;
 	default:
 		break;
@@ -291,6 +299,15 @@ static void explain_refusal(struct vmsc_failure *failure, const struct vmsc_mm *
 
 /* --- what no rule explains --- */
 
+/* May vm.overcommit_memory have refused what the rules don't refuse? Where it was known what it refuses, it
+ * has not. */
+static bool is_commit_open(const struct vmsc_mm *mm)
+{
+	const struct vmsc_limits *limits = &vmsc_mm_config((struct vmsc_mm *)mm)->limits;
+
+	return limits->overcommit == 2 || (limits->overcommit != 1 && !limits->commit_most);
+}
+
 /* Would the call charge memory that vm.overcommit_memory watches? */
 static bool is_charged(const struct vmsc_mm *mm, const struct vmsc_call *call)
 {
@@ -323,7 +340,8 @@ static void explain_hidden(struct vmsc_failure *failure, const struct vmsc_mm *m
 
 	failure->wanted = wanted_bytes(call);
 	if (memory)
-		failure->cause = is_charged(mm, call) ? VMSC_CAUSE_OVERCOMMIT : VMSC_CAUSE_MEMORY;
+		failure->cause = is_commit_open(mm) && is_charged(mm, call) ? VMSC_CAUSE_OVERCOMMIT
+									    : VMSC_CAUSE_MEMORY;
 	else if (call->nr == NR_MMAP || call->nr == NR_SHMAT)
 		failure->cause = VMSC_CAUSE_FILE;
 	else if (call->result == -EINVAL)
@@ -344,7 +362,9 @@ static void explain_brk(struct vmsc_failure *failure, struct vmsc_mm *mm, const 
 	uint64_t data = wanted - layout->start_brk + (layout->end_data - layout->start_data);
 	struct vmsc_vma next;
 
-	failure->cause = VMSC_CAUSE_OVERCOMMIT;
+	failure->cause = is_commit_open(mm) || (limits->overcommit != 1 && more > limits->commit_most)
+				 ? VMSC_CAUSE_OVERCOMMIT
+				 : VMSC_CAUSE_MEMORY;
 	if (limits->data != UINT64_MAX && data > limits->data)
 		failure->cause = VMSC_CAUSE_RLIMIT_DATA;
 	else if (vmsc_mm_find(mm, (old + PAGE_MASK) & ~PAGE_MASK, &next) &&

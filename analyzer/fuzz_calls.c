@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/syscall.h>
 
 #include "fuzz.h"
@@ -20,6 +21,7 @@ enum {
 	OP_SET_VMA = 0x53564d41,
 	TYPE_DROPPABLE = 8,
 	ABOVE4G = 0x80,
+	GUARD_INSTALL = 102,
 };
 
 #define UFFDIO_REGISTER	  UINT64_C(0xc020aa00)
@@ -306,6 +308,30 @@ static void random_madvise(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view 
 	call(step, SYS_madvise, some_range(fuzz, view), advice);
 }
 
+/* The same of a process's own pidfd; now and then with a flag, which there is none of. */
+static void random_process_madvise(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view,
+				   struct vmsc_step *step)
+{
+	struct vmsc_call *to = &step->call;
+
+	random_madvise(fuzz, view, step);
+	to->nr = SYS_process_madvise;
+	to->range_start = to->args[0];
+	to->range_end = to->args[0] + to->args[1];
+	to->args[3] = to->args[2];
+	to->args[4] = one_in(fuzz, 40);
+	to->args[0] = to->args[1] = to->args[2] = 0;
+}
+
+/* A thread has its own, which the model does not follow. */
+static void random_personality(struct vmsc_fuzz *fuzz, struct vmsc_step *step)
+{
+	step->kind = VMSC_STEP_CALL;
+	step->call.nr = SYS_personality;
+	step->call.args[0] =
+		one_in(fuzz, 4) ? 0xffffffff : ADDR_NO_RANDOMIZE | (one_in(fuzz, 2) ? READ_IMPLIES_EXEC : 0);
+}
+
 static void random_lock(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step)
 {
 	static const uint16_t calls[] = {SYS_mlock2, SYS_munlock, SYS_munlock, SYS_mlock};
@@ -395,7 +421,8 @@ static bool is_unmerging(const struct vmsc_step *step)
 
 	return step->kind == VMSC_STEP_CALL &&
 	       ((step->call.nr == SYS_prctl && args[0] == OP_MERGE) ||
-		(step->call.nr == SYS_madvise && args[2] == MADV_UNMERGEABLE));
+		(step->call.nr == SYS_madvise && args[2] == MADV_UNMERGEABLE) ||
+		(step->call.nr == SYS_process_madvise && args[3] == MADV_UNMERGEABLE));
 }
 
 /* Also what was drawn at random may say MAP_LOCKED or MAP_POPULATE. */
@@ -405,10 +432,14 @@ static bool wants_pages(const struct vmsc_step *step)
 	       (step->call.args[3] & (MAP_LOCKED | MAP_POPULATE));
 }
 
-/* Takes a page table for each 2 MiB. */
-static bool is_guarding(const struct vmsc_step *step)
+/* How much of guard pages, which take a page table for each 2 MiB. */
+static uint64_t guarded_by(const struct vmsc_step *step)
 {
-	return step->kind == VMSC_STEP_CALL && step->call.nr == SYS_madvise && step->call.args[2] == 102;
+	if (step->kind != VMSC_STEP_CALL)
+		return 0;
+	if (step->call.nr == SYS_process_madvise && step->call.args[3] == GUARD_INSTALL)
+		return step->call.range_end - step->call.range_start;
+	return step->call.nr == SYS_madvise && step->call.args[2] == GUARD_INSTALL ? step->call.args[1] : 0;
 }
 
 /* Where a lock or a population may come to all that is mapped, it must fit into the machine; all else, into
@@ -420,7 +451,7 @@ static bool is_too_much(struct vmsc_fuzz *fuzz, const struct vmsc_step *step)
 
 	if ((fuzz->mood.populates || wants_pages(step)) && len > most && len < VMSC_PUPPET_TOP)
 		return true;
-	if (is_guarding(step) && step->call.args[1] > vast / 16)
+	if (guarded_by(step) > vast / 16)
 		return true;
 	fuzz->vast = fuzz->vast || (len > vast && len < VMSC_PUPPET_TOP);
 	return fuzz->vast && is_unmerging(step);
@@ -468,7 +499,7 @@ static void random_aio(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *vie
 
 static void random_rare(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, struct vmsc_step *step)
 {
-	uint64_t dice = vmsc_fuzz_rand(fuzz, 12);
+	uint64_t dice = vmsc_fuzz_rand(fuzz, 14);
 
 	step->kind = VMSC_STEP_CALL;
 	if (dice < 1 && fuzz->mood.forks && fuzz->processes < VMSC_TRIAL_PROCESSES) {
@@ -485,6 +516,10 @@ static void random_rare(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *vi
 		step->call.args[3] = vmsc_fuzz_rand(fuzz, VMSC_FUZZ_PAGES);
 	} else if (dice < 8) {
 		random_aio(fuzz, view, step);
+	} else if (dice < 9 && !fuzz->mood.threads) {
+		random_personality(fuzz, step);
+	} else if (dice < 10) {
+		random_process_madvise(fuzz, view, step);
 	} else {
 		step->call.nr = SYS_brk;
 		step->call.args[0] = some_range(fuzz, view).addr;

@@ -57,6 +57,10 @@ static const char head[] =
 	"static int disk(void)\n{\n"
 	"\tchar path[] = \"/tmp/vmascope-XXXXXX\";\n\tint fd = mkstemp(path);\n\n"
 	"\tunlink(path);\n\tif (ftruncate(fd, 1 << 30))\n\t\tperror(\"ftruncate\");\n\treturn fd;\n}\n\n"
+	"static int secret(void)\n{\n"
+	"\tint fd = syscall(447 /* memfd_secret */, 0);\n\n\tif (ftruncate(fd, 1 << "
+	"30))\n\t\tperror(\"memfd_secret\");\n"
+	"\treturn fd;\n}\n\n"
 	"static int again(int fd, int flags)\n{\n"
 	"\tchar path[32];\n\n\tsprintf(path, \"/proc/self/fd/%d\", fd);\n\treturn open(path, flags);\n}\n\n"
 	"static int uffd(int id)\n{\n"
@@ -72,6 +76,12 @@ static const char head[] =
 	"\tstruct rlimit limit;\n\n\tgetrlimit(resource, &limit);\n"
 	"\tlimit.rlim_cur = value < limit.rlim_max ? value : limit.rlim_max;\n"
 	"\treturn setrlimit(resource, &limit) ? -errno : 0;\n}\n\n"
+	"/* Of this process, one range. */\n"
+	"static long advise(unsigned long addr, unsigned long len, int advice, unsigned int flags)\n{\n"
+	"\tint self = syscall(434 /* pidfd_open */, getpid(), 0);\n\tunsigned long range[2] = { addr, len "
+	"};\n"
+	"\tlong result = call(440 /* process_madvise */, self, (long)range, 1, advice, flags, 0);\n\n"
+	"\tclose(self);\n\treturn result;\n}\n\n"
 	"static void branch(int process)\n{\n"
 	"\tif (!fork())\n\t\tme = process;\n\telse\n\t\tothers++;\n}\n\n"
 	"/* The program break, put at @addr. */\n"
@@ -130,6 +140,8 @@ static void write_open(const struct vmsc_run *run, const struct vmsc_file *file,
 		fprintf(out, "\tfds[%u] = open(\"/\", O_RDONLY);\n", file->id);
 	} else if (file->kind == VMSC_FILE_DEV_ZERO) {
 		fprintf(out, "\tfds[%u] = open(\"/dev/zero\", O_RDWR);\n", file->id);
+	} else if (file->mode & VMSC_FILE_SECRET) {
+		fprintf(out, "\tfds[%u] = secret();\n", file->id);
 	} else if (first != file->id) {
 		write_open(run, file_of(run, first), opened, out);
 		fprintf(out, "\tfds[%u] = again(fds[%u], %s);\n", file->id, first, access_text(file->mode));
@@ -196,6 +208,10 @@ static void write_what(const struct vmsc_step *step, FILE *out)
 	else if (call->nr == SYS_shmat)
 		fprintf(out, "attach(0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64 ")", call->size, call->args[1],
 			call->args[2]);
+	else if (call->nr == SYS_process_madvise)
+		fprintf(out, "advise(0x%" PRIx64 ", 0x%" PRIx64 ", %u, %u)", call->range_start,
+			call->range_end - call->range_start, (uint32_t)call->args[3],
+			(uint32_t)call->args[4]);
 	else if (call->nr == SYS_mbind)
 		write_mbind(call, out);
 	else

@@ -107,6 +107,15 @@ static bool define_string_line(struct vmsc_line_reader *reader, const json_t *li
 	return vmsc_line_refuse(reader, "\"what\" of a string is not known");
 }
 
+static bool read_memory(struct vmsc_memory_tail *tail, const json_t *value)
+{
+	return vmsc_field_u64(value, "huge_page_size", UINT64_MAX, &tail->huge_page_size) &&
+	       vmsc_field_u64(value, "commit_most", UINT64_MAX, &tail->commit_most) &&
+	       vmsc_field_u64(value, "commit_limit", UINT64_MAX, &tail->commit_limit) &&
+	       vmsc_field_u64(value, "committed", UINT64_MAX, &tail->committed) &&
+	       vmsc_field_u64(value, "commit_reserve", UINT64_MAX, &tail->commit_reserve);
+}
+
 static bool define_limits(struct vmsc_line_reader *reader, const json_t *value)
 {
 	struct vmsc_limits_record limits = {
@@ -119,10 +128,13 @@ static bool define_limits(struct vmsc_line_reader *reader, const json_t *value)
 		.mmap_min_addr = 65536,
 		.stack_guard_gap = 256 * VMSC_PAGE_SIZE,
 	};
+	struct vmsc_memory_tail tail = {.commit_most = 0};
+	const struct vmsc_memory_tail none = tail;
 
-	if (!vmsc_line_keys(reader, value,
-			    "define max_map_count as data stack memlock ipc_lock overcommit mmap_min_addr "
-			    "stack_guard_gap"))
+	if (!vmsc_line_keys(
+		    reader, value,
+		    "define max_map_count as data stack memlock ipc_lock overcommit mmap_min_addr "
+		    "stack_guard_gap huge_page_size commit_most commit_limit committed commit_reserve"))
 		return false;
 	limits.ipc_lock = json_is_true(json_object_get(value, "ipc_lock"));
 	if (!vmsc_field_u64(value, "max_map_count", UINT64_MAX, &limits.max_map_count) ||
@@ -132,9 +144,11 @@ static bool define_limits(struct vmsc_line_reader *reader, const json_t *value)
 	    !vmsc_field_u64(value, "memlock", UINT64_MAX, &limits.memlock) ||
 	    !vmsc_field_u32(value, "overcommit", &limits.overcommit) ||
 	    !vmsc_field_u64(value, "mmap_min_addr", UINT64_MAX, &limits.mmap_min_addr) ||
-	    !vmsc_field_u64(value, "stack_guard_gap", UINT64_MAX, &limits.stack_guard_gap))
+	    !vmsc_field_u64(value, "stack_guard_gap", UINT64_MAX, &limits.stack_guard_gap) ||
+	    !read_memory(&tail, value))
 		return vmsc_line_refuse(reader, "a limit is no number");
-	return vmsc_line_add(reader, &limits, sizeof(limits), NULL, 0);
+	return vmsc_line_add(reader, &limits, sizeof(limits), &tail,
+			     memcmp(&tail, &none, sizeof(tail)) ? sizeof(tail) : 0);
 }
 
 static bool define_layout(struct vmsc_line_reader *reader, const json_t *value)
@@ -322,7 +336,8 @@ static bool define_all(struct vmsc_line_reader *reader, const json_t *header)
 
 static bool define_strings(struct vmsc_line_reader *reader, const json_t *header, const json_t *process)
 {
-	const json_t *problems = json_object_get(header, "problems"), *modules = json_object_get(header, "modules");
+	const json_t *problems = json_object_get(header, "problems"),
+		     *modules = json_object_get(header, "modules");
 	size_t i;
 
 	if (!define_string(reader, VMSC_STRING_COMM, json_object_get(process, "comm")) ||
@@ -391,7 +406,8 @@ bool vmsc_line_header(struct vmsc_line_reader *reader, const json_t *line)
 		return vmsc_line_refuse(reader, "page_size must be 4096");
 	if (!vmsc_line_keys(
 		    reader, line,
-		    "vmascope kernel page_size process capture recorded rules rules_source problems modules limits "
+		    "vmascope kernel page_size process capture recorded rules rules_source problems modules "
+		    "limits "
 		    "layout own names files sites model stacks vmas when start end flags_known listed "
 		    "unfinished"))
 		return false;

@@ -94,8 +94,26 @@ static json_t *string_value(const struct vmsc_string_record *record)
 	return vmsc_json_bytes(text, record->length);
 }
 
+/* What is known of it. */
+static void put_memory(json_t *object, const struct vmsc_memory_tail *tail)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} told[] = {{"huge_page_size", tail->huge_page_size},
+		    {"commit_most", tail->commit_most},
+		    {"commit_limit", tail->commit_limit},
+		    {"committed", tail->committed},
+		    {"commit_reserve", tail->commit_reserve}};
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		if (told[i].value)
+			vmsc_json_put(object, told[i].key, vmsc_json_number(told[i].value));
+}
+
 static json_t *limits_json(const struct vmsc_limits_record *limits)
 {
+	const struct vmsc_memory_tail *tail = vmsc_memory_tail_of(limits);
 	json_t *object = json_object();
 
 	vmsc_json_put(object, "max_map_count", vmsc_json_number(limits->max_map_count));
@@ -107,6 +125,8 @@ static json_t *limits_json(const struct vmsc_limits_record *limits)
 	vmsc_json_put(object, "overcommit", json_integer(limits->overcommit));
 	vmsc_json_put(object, "mmap_min_addr", vmsc_json_number(limits->mmap_min_addr));
 	vmsc_json_put(object, "stack_guard_gap", vmsc_json_number(limits->stack_guard_gap));
+	if (tail)
+		put_memory(object, tail);
 	return object;
 }
 

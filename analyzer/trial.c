@@ -5,6 +5,7 @@
 #include "trial_parts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,20 +20,64 @@
 #define STEP_SECONDS 30
 #define NO_BRK	     UINT64_C(0x500000000000) /* where nothing else is tried */
 
+/* 2 minutes of processor time, which an emulated processor counts while it waits: what a process may have had
+ * that only waits for more. */
+#define STEP_TICKS 12000
+
 static volatile sig_atomic_t watched; /* the process that is killed when a step never returns */
 static volatile sig_atomic_t was_late;
 
+/* The process's state, and the processor time that it has had. */
+static char state_of(pid_t pid, uint64_t *ticks)
+{
+	char path[32], text[512], *at;
+	unsigned long user = 0, kernel = 0;
+	ssize_t length = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		length = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	text[length > 0 ? length : 0] = '\0';
+	at = strrchr(text, ')');
+	if (!at || sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2)
+		return 0;
+	*ticks = user + kernel;
+	return at[2];
+}
+
+/* What only waits for a processor, or for us, goes on. */
+static bool is_slow(void)
+{
+	uint64_t ticks = 0;
+	char state = state_of((pid_t)watched, &ticks);
+
+	return (state == 'R' || state == 't') && ticks < STEP_TICKS;
+}
+
 static void on_alarm(int sig)
 {
+	struct sigaction action = {.sa_flags = 0};
+
 	(void)sig;
+	if (watched > 0 && is_slow()) {
+		alarm(STEP_SECONDS);
+		return;
+	}
 	was_late = 1;
 	if (watched > 0)
 		kill((pid_t)watched, SIGKILL);
+	action.sa_handler = on_alarm; /* if that does not help either, waitpid() returns at the next */
+	sigaction(SIGALRM, &action, NULL);
+	alarm(1);
 }
 
 static void watch(pid_t pid)
 {
-	struct sigaction action = {.sa_handler = on_alarm}; /* a waiting waitpid() returns */
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
 
 	was_late = 0;
 	watched = pid;
@@ -202,6 +247,8 @@ static enum vmsc_trial_verdict settle(struct vmsc_trial *trial, struct vmsc_step
 	int64_t said;
 
 	step->call.seq = trial->nr_steps + 1;
+	if (vmsc_trial_is_commit_open(trial, step))
+		vmsc_trial_ask_commit(&vmsc_mm_config(trial->processes[step->process].mm)->limits);
 	step->call.has_result = step->kind == VMSC_STEP_CALL && vmsc_trial_is_given(trial, step);
 	step->call.result = step->call.has_result ? step->result : 0;
 	said = vmsc_trial_model_step(trial, trial->processes[step->process].mm, step);
@@ -299,6 +346,7 @@ bool vmsc_trial_begin(struct vmsc_trial *trial, const struct vmsc_trial_config *
 	trial->max_map_count = machine.max_map_count;
 	trial->config.limits.ipc_lock = config->limits.ipc_lock && machine.ipc_lock;
 	trial->config.limits.fixed_min_addr = machine.fixed_min_addr;
+	vmsc_trial_keep_memory(&trial->config.limits, &machine);
 	if (!config->start_brk)
 		trial->config.start_brk = trial->config.brk = NO_BRK;
 	first->uffds[1] = first->uffds[2] = -1;

@@ -24,6 +24,16 @@
 
 enum { RD = VMSC_FILE_READ, RDWR = VMSC_FILE_READ | VMSC_FILE_WRITE };
 
+/* memfd_secret() is off until Linux 6.5 where nobody turned it on by secretmem.enable=1. */
+bool vmsc_files_have_secret(void)
+{
+	int fd = (int)syscall(NR_MEMFD_SECRET, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 void vmsc_files_standard(struct vmsc_files *files)
 {
 	/* Equal inodes: one file, opened several times. */
@@ -39,10 +49,13 @@ void vmsc_files_standard(struct vmsc_files *files)
 		{.id = 9, .kind = VMSC_FILE_PLAIN, .mode = RDWR, .inode = 9},
 		{.id = 10, .kind = VMSC_FILE_PLAIN, .mode = RDWR, .inode = 9},
 		{.id = 11, .kind = VMSC_FILE_PLAIN, .mode = RD, .inode = 9},
+		{.id = 12, .kind = VMSC_FILE_OTHER, .mode = RDWR | VMSC_FILE_SECRET},
+		{.id = 13, .kind = VMSC_FILE_OTHER, .mode = RDWR | VMSC_FILE_SECRET},
 	};
+	const size_t secret = 2;
 
 	memset(files, 0, sizeof(*files));
-	files->nr = sizeof(standard) / sizeof(standard[0]);
+	files->nr = sizeof(standard) / sizeof(standard[0]) - (vmsc_files_have_secret() ? 0 : secret);
 	memcpy(files->file, standard, sizeof(standard));
 }
 

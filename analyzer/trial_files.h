@@ -21,7 +21,9 @@ struct vmsc_files {
 	struct vmsc_file file[VMSC_FILES_MAX]; /* as the model is told; inode and device are the real ones */
 };
 
-/* The set with which the fuzzer works. */
+/* Can secret memory be made here? */
+bool vmsc_files_have_secret(void);
+/* The set with which the fuzzer works; secret memory last, where there is any. */
 void vmsc_files_standard(struct vmsc_files *files);
 /*
  * Opens them all: a file like each, by kind and mode; what has the inode of an earlier one is that, opened

@@ -4,6 +4,7 @@
  */
 #include "trial_parts.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,53 @@ bool vmsc_trial_may_lock(void)
 	return caps >> 14 & 1 /* CAP_IPC_LOCK */ && is_in_first_user_namespace();
 }
 
+void vmsc_trial_keep_memory(struct vmsc_limits *limits, const struct vmsc_limits *machine)
+{
+	limits->overcommit = machine->overcommit;
+	limits->commit_most = machine->commit_most;
+	limits->huge_page_size = machine->huge_page_size;
+}
+
+/* A line of /proc/meminfo, in bytes; 0: there is none. */
+static uint64_t meminfo(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+	uint64_t kib = 0;
+
+	return at && sscanf(at + strlen(name), ": %" SCNu64, &kib) == 1 ? kib << 10 : 0;
+}
+
+static const char *read_meminfo(void)
+{
+	static char text[8192];
+	int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	return text;
+}
+
+/* A puppet has all capabilities that we have, but two. */
+void vmsc_trial_ask_commit(struct vmsc_limits *limits)
+{
+	const char *text = read_meminfo();
+	uint64_t kept = geteuid() ? read_number("/proc/sys/vm/admin_reserve_kbytes", 0) << 10 : 0;
+
+	limits->commit_limit = meminfo(text, "CommitLimit") - kept;
+	limits->committed = meminfo(text, "Committed_AS");
+	limits->commit_reserve = read_number("/proc/sys/vm/user_reserve_kbytes", 0) << 10;
+}
+
+static void read_memory(struct vmsc_limits *limits)
+{
+	const char *text = read_meminfo();
+
+	limits->commit_most = meminfo(text, "MemTotal") + meminfo(text, "SwapTotal");
+	limits->huge_page_size = meminfo(text, "Hugepagesize");
+}
+
 void vmsc_trial_limits(struct vmsc_limits *limits)
 {
 	uint64_t own = read_number("/proc/sys/vm/mmap_min_addr", 65536);
@@ -70,4 +118,5 @@ void vmsc_trial_limits(struct vmsc_limits *limits)
 		.stack_guard_gap = 256 * VMSC_PAGE_SIZE,
 		.fixed_min_addr = own, /* of a puppet, which has no CAP_SYS_RAWIO */
 	};
+	read_memory(limits);
 }

@@ -14,6 +14,9 @@
 #include "heap.h"
 #include "say.h"
 
+/* The corpus is told of machines whose memory and swap are less than that. */
+#define CORPUS_MEMORY (UINT64_C(1) << 40)
+
 static bool insert_own(struct vmsc_mm *mm)
 {
 	const uint64_t may = VMSC_VM(MAYREAD) | VMSC_VM(MAYWRITE) | VMSC_VM(MAYEXEC);
@@ -176,6 +179,7 @@ void vmsc_trial_model_limits(const struct vmsc_trial *trial, struct vmsc_mm *mm,
 	if (trial->max_map_count)
 		model_fill(trial, mm, limits);
 	vmsc_mm_config(mm)->limits = *limits;
+	vmsc_trial_keep_memory(&vmsc_mm_config(mm)->limits, &trial->config.limits);
 	vmsc_mm_config(mm)->limits.ipc_lock = ipc_lock && limits->ipc_lock; /* never had again */
 	if (trial->max_map_count)
 		vmsc_mm_config(mm)->limits.max_map_count = trial->max_map_count;
@@ -285,6 +289,7 @@ size_t vmsc_trial_predict(const struct vmsc_trial_config *config, const struct v
 
 	memset(trial, 0, sizeof(*trial));
 	trial->config = *config;
+	vmsc_trial_keep_memory(&trial->config.limits, &(struct vmsc_limits){.commit_most = CORPUS_MEMORY});
 	trial->processes[0].puppet.mmap_base = VMSC_PUPPET_FILL - (UINT64_C(1) << 20);
 	trial->processes[0].mm = vmsc_trial_model_new(trial);
 	predict_step(trial, &step);

@@ -33,10 +33,17 @@ const char *vmsc_trial_compare(struct vmsc_trial *trial, struct vmsc_trial_proce
 
 /* trial_known.c: is the model given the result even when it must predict? */
 bool vmsc_trial_is_given(const struct vmsc_trial *trial, const struct vmsc_step *step);
+/* By overcommit 2, whose limit all processes share: may that be why the step was refused? */
+bool vmsc_trial_is_commit_open(const struct vmsc_trial *trial, const struct vmsc_step *step);
 /* Can nothing be compared from here on? @said by the model. */
 bool vmsc_trial_is_unknown(const struct vmsc_step *step, int64_t said);
 
 /* trial_limits.c: may we lock memory without limit? */
 bool vmsc_trial_may_lock(void);
+
+/* By overcommit 2: how much is committed now, a call having been refused. */
+void vmsc_trial_ask_commit(struct vmsc_limits *limits);
+/* What is the machine's, whatever a step says: overcommit, memory, the default size of huge pages. */
+void vmsc_trial_keep_memory(struct vmsc_limits *limits, const struct vmsc_limits *machine);
 
 #endif

@@ -358,8 +358,8 @@ size_t vmsc_trial_do_many(struct vmsc_trial *trial, struct vmsc_step *steps, siz
 	struct vmsc_puppet_act acts[VMSC_PUPPET_BATCH];
 	size_t many = 0;
 
-	if (trial->config.asks || !process->alive || !process->puppet.acts ||
-	    (steps[0].thread && !process->puppet.threads[1]))
+	if (trial->config.asks || trial->config.limits.overcommit == 2 || !process->alive ||
+	    !process->puppet.acts || (steps[0].thread && !process->puppet.threads[1]))
 		return 0;
 	for (; many < nr && many < VMSC_PUPPET_BATCH && is_like(process, &steps[many], &steps[0]); many++) {
 		prepare(process, &steps[many], &acts[many]);

@@ -186,8 +186,12 @@ struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
 
 const char *vmsc_hidden_name(enum vmsc_hidden hidden)
 {
-	static const char *const names[] = {"nothing", "anon_vma", "file",  "policy",	"driver",
-					    "memory",  "address",  "order", "beginning"};
+	static const char *const names[] = {
+		[VMSC_HIDDEN_NOTHING] = "nothing", [VMSC_HIDDEN_ANON_VMA] = "anon_vma",
+		[VMSC_HIDDEN_FILE] = "file",	   [VMSC_HIDDEN_POLICY] = "policy",
+		[VMSC_HIDDEN_DRIVER] = "driver",   [VMSC_HIDDEN_MEMORY] = "memory",
+		[VMSC_HIDDEN_COMMIT] = "commit",   [VMSC_HIDDEN_ADDRESS] = "address",
+		[VMSC_HIDDEN_ORDER] = "order",	   [VMSC_HIDDEN_BEGINNING] = "beginning"};
 
 	return (unsigned int)hidden < sizeof(names) / sizeof(names[0]) ? names[hidden] : "unknown";
 }

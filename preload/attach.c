@@ -11,6 +11,7 @@
 
 #include "arena.h"
 #include "look.h"
+#include "memory.h"
 #include "problem.h"
 #include "recorder.h"
 #include "sys.h"
@@ -231,19 +232,46 @@ static uint64_t min_addr(void)
 }
 
 static bool may_lock = false; /* as told */
+static uint32_t overcommit = 0;
+static uint64_t commit_most = 0;
 
-void vmsc_attach_tell_limits(void)
+static uint32_t overcommit_now(void)
+{
+	return (uint32_t)vmsc_sys_number("/proc/sys/vm/overcommit_memory", 0);
+}
+
+static void tell_limits(const struct vmsc_memory_tail *memory)
 {
 	struct vmsc_limits_record limits = {
 		.max_map_count = vmsc_sys_number("/proc/sys/vm/max_map_count", 65530),
 		.as = limit_of(RLIMIT_AS), .data = limit_of(RLIMIT_DATA), .stack = limit_of(RLIMIT_STACK),
 		.memlock = limit_of(RLIMIT_MEMLOCK), .ipc_lock = has_capability(CAP_IPC_LOCK),
-		.overcommit = vmsc_sys_number("/proc/sys/vm/overcommit_memory", 0),
+		.overcommit = overcommit_now(),
 		.mmap_min_addr = min_addr(), .stack_guard_gap = STACK_GUARD_GAP,
 	};
 
 	may_lock = limits.ipc_lock;
-	vmsc_writer_put(VMSC_RECORD_LIMITS, 0, &limits, sizeof(limits), NULL, 0);
+	overcommit = limits.overcommit;
+	commit_most = memory->commit_most;
+	vmsc_writer_put(VMSC_RECORD_LIMITS, 0, &limits, sizeof(limits), memory, sizeof(*memory));
+}
+
+void vmsc_attach_tell_limits(void)
+{
+	struct vmsc_memory_tail memory;
+
+	vmsc_memory_look(&memory, false, true);
+	tell_limits(&memory);
+}
+
+void vmsc_attach_retell_memory(void)
+{
+	const uint32_t now = overcommit_now();
+	struct vmsc_memory_tail memory;
+
+	vmsc_memory_look(&memory, now == 2, now == 2 && has_capability(CAP_SYS_ADMIN));
+	if (now == 2 || now != overcommit || memory.commit_most != commit_most)
+		tell_limits(&memory);
 }
 
 void vmsc_attach_retell_rights(void)

@@ -10,6 +10,8 @@ void vmsc_attach_tell_process(void);
 void vmsc_attach_tell_limits(void);
 /* The limits again, if the thread may by now lock more memory than before, or less: capset(), setuid(), a user namespace. */
 void vmsc_attach_retell_rights(void);
+/* The limits again, if they may have to do with a call that was just refused for memory. */
+void vmsc_attach_retell_memory(void);
 void vmsc_attach_tell_layout(void);
 
 /* The layout again, where the program may have changed its brk unseen, or by prctl. */

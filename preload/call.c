@@ -2,10 +2,12 @@
 /* call.c - see call.h. */
 #include "call.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
 #include "arena.h"
+#include "attach.h"
 #include "extra.h"
 #include "lock.h"
 #include "look.h"
@@ -221,6 +223,12 @@ void vmsc_call_drain(const struct vmsc_pending *pending)
 	set_busy(0);
 }
 
+/* brk tells it by its answer. */
+static bool is_short_of_memory(const struct vmsc_captured *call)
+{
+	return call->nr == SYS_brk ? call->args[0] && (uint64_t)call->result < call->args[0] : call->result == -ENOMEM;
+}
+
 static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], const struct vmsc_frames *frames)
 {
 	struct vmsc_touch_record touch = { .addr = 0 };
@@ -233,6 +241,8 @@ static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], con
 	call->stamp = stamp_now();
 	vmsc_tables_after();
 	vmsc_extra_after(call);
+	if (is_short_of_memory(call))
+		vmsc_attach_retell_memory();
 	vmsc_tables_write();
 	touch.addr = nr_empty ? look_again() : 0;
 	if (touch.addr)

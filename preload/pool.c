@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "memory.h"
 #include "sys.h"
 #include "text.h"
 
@@ -43,7 +44,7 @@ uint64_t vmsc_pool_lacks(uint64_t length, uint64_t flags)
 
 	if (flags & MAP_NORESERVE)
 		return 0;
-	shift = shift ? shift : 21;
+	shift = shift ? shift : vmsc_memory_huge_page() ? (unsigned int)__builtin_ctzll(vmsc_memory_huge_page()) : 21;
 	needed = (length >> shift) + ((length & ((UINT64_C(1) << shift) - 1)) != 0);
 	there = available(shift);
 	return there < needed ? (needed - there) << shift : 0;

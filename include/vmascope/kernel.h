@@ -150,6 +150,8 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	X(DONTUNMAP_CLEARS_ACCOUNT, "dontunmap-clears-account", 6, 15, 6, 18)                                          \
 	/* mremap(MREMAP_DONTUNMAP) of a locked VMA: locked_vm keeps counting what is no longer locked */                \
 	X(DONTUNMAP_LOCKED_DRIFT, "dontunmap-locked-drift", 6, 15, 0, 0)                                               \
+	/* an mremap that shrinks what it moves is charged for what it gives back */                                    \
+	X(MREMAP_SHRINK_CHARGE, "mremap-shrink-charge", 6, 15, 0, 0)                                                   \
 	/* what MREMAP_DONTUNMAP leaves without an anon_vma has the pgoff of its address again */                       \
 	X(DONTUNMAP_OWN_PGOFF, "dontunmap-own-pgoff", 7, 1, 0, 0)                                                      \
 	X(MMAP_FAIL_KEEPS_OLD, "mmap-fail-keeps-old", 6, 12, 0, 0)                                                     \

@@ -48,7 +48,14 @@ struct vmsc_limits {
 	uint64_t max_map_count; /* vm.max_map_count */
 	uint64_t as, data, stack, memlock;
 	bool ipc_lock; /* CAP_IPC_LOCK: memlock does not count */
-	uint32_t overcommit; /* vm.overcommit_memory; 2 is not modelled: such ENOMEMs are undetermined */
+	uint32_t overcommit; /* vm.overcommit_memory */
+	uint64_t commit_most; /* all memory and swap: what one call may charge by overcommit 0; 0: not known */
+	/*
+	 * Overcommit 2, as it was when the call that is stepped next was refused: CommitLimit of /proc/meminfo, less what is kept
+	 * for who has CAP_SYS_ADMIN; Committed_AS; vm.user_reserve_kbytes. 0: not known.
+	 */
+	uint64_t commit_limit, committed, commit_reserve;
+	uint64_t huge_page_size; /* of MAP_HUGETLB that says none; 0: 2 MiB */
 	uint64_t mmap_min_addr; /* the greater of vm.mmap_min_addr and the LSM's */
 	/* Below it a fixed mapping is refused, if that is known (vm.mmap_min_addr); 0: below mmap_min_addr, but CAP_SYS_RAWIO may */
 	uint64_t fixed_min_addr;
@@ -343,7 +350,8 @@ enum vmsc_hidden {
 	VMSC_HIDDEN_FILE, /* same open file description or not */
 	VMSC_HIDDEN_POLICY, /* memory policy text not decoded */
 	VMSC_HIDDEN_DRIVER, /* a driver decides: vm_flags, errors */
-	VMSC_HIDDEN_MEMORY, /* the kernel was short of memory, overcommit */
+	VMSC_HIDDEN_MEMORY, /* the kernel was short of memory */
+	VMSC_HIDDEN_COMMIT, /* how much was committed on the whole machine (overcommit) */
 	VMSC_HIDDEN_ADDRESS, /* a randomised or unknown placement */
 	VMSC_HIDDEN_ORDER, /* which other thread's calls came before it */
 	VMSC_HIDDEN_BEGINNING, /* the VMAs that there were at the beginning could not be read */

@@ -133,6 +133,16 @@ struct vmsc_limits_record {
 	uint64_t mmap_min_addr, stack_guard_gap;
 };
 
+/*
+ * What may follow a LIMITS record's fixed fields, in bytes; 0: not known. Older traces have it not, and older readers pass
+ * over it. The last three are only told where vm.overcommit_memory is 2, before a call that was refused for memory.
+ */
+struct vmsc_memory_tail {
+	uint64_t huge_page_size; /* the default one */
+	uint64_t commit_most; /* MemTotal and SwapTotal */
+	uint64_t commit_limit, committed, commit_reserve; /* as in struct vmsc_limits */
+};
+
 struct vmsc_layout_record {
 	struct vmsc_record head;
 	uint64_t task_size, mmap_base, legacy_base;
@@ -291,6 +301,14 @@ struct vmsc_end_record {
 static inline const void *vmsc_record_tail(const struct vmsc_record *record, size_t fixed)
 {
 	return (const char *)record + fixed;
+}
+
+/* NULL: it tells nothing more. */
+static inline const struct vmsc_memory_tail *vmsc_memory_tail_of(const struct vmsc_limits_record *record)
+{
+	const void *tail = vmsc_record_tail(&record->head, sizeof(*record));
+
+	return record->head.size >= sizeof(*record) + sizeof(struct vmsc_memory_tail) ? (const struct vmsc_memory_tail *)tail : NULL;
 }
 
 /* All six arguments: those that were left out at the end were 0. */

@@ -75,7 +75,8 @@ int vmsc_mm_fault(struct vmsc_mm *mm, uint64_t addr)
 
 /*
  * __mm_populate(): every page of the range is faulted in, for writing where the VMA is private and writable.
- * Stops at the first VMA without access. Returns: 0 or -ENOMEM, the kernel's answer where mlock() reports it.
+ * Stops at the first VMA without access, or of secret memory, which only its owner's accesses make present.
+ * Returns: 0 or -ENOMEM, the kernel's answer where mlock() reports it.
  */
 int vmsc_anon_populate(struct vmsc_mm *mm, uint64_t start, uint64_t end)
 {
@@ -87,6 +88,8 @@ int vmsc_anon_populate(struct vmsc_mm *mm, uint64_t start, uint64_t end)
 		if (vm_flags & (VMSC_VM(IO) | VMSC_VM(PFNMAP) | VMSC_VM(LOCKONFAULT)))
 			continue;
 		if (!(vm_flags & VMSC_VM_ACCESS) || (mm->refused && (vm_flags & VMSC_VM(MAYBE_GUARD))))
+			return -ENOMEM;
+		if (vmsc_node_is_secret(mm, node))
 			return -ENOMEM;
 		if (!mm->dry && (vm_flags & (VMSC_VM(WRITE) | VMSC_VM(SHARED))) == VMSC_VM(WRITE))
 			vmsc_anon_fault(mm, node);
@@ -103,14 +106,15 @@ static bool is_too_near(const struct vmsc_mm *mm, const struct vmsc_node *prev, 
 }
 
 /* acct_stack_growth() */
-static bool may_grow_by(const struct vmsc_mm *mm, const struct vmsc_node *node, uint64_t start)
+static bool may_grow_by(struct vmsc_mm *mm, const struct vmsc_node *node, uint64_t start)
 {
 	uint64_t bytes = node->vma.start - start;
 
 	return bytes >> VMSC_PAGE_SHIFT <= node->vma.pgoff &&
 	       vmsc_mm_may_expand(mm, node->vma.vm_flags, (int64_t)(bytes >> VMSC_PAGE_SHIFT)) &&
 	       node->vma.end - start <= mm->config.limits.stack &&
-	       vmsc_mm_may_lock(mm, node->vma.vm_flags, bytes);
+	       vmsc_mm_may_lock(mm, node->vma.vm_flags, bytes) &&
+	       vmsc_mm_may_commit(mm, bytes >> VMSC_PAGE_SHIFT);
 }
 
 /* expand_downwards(). A VMA that only a limit keeps from growing has its anon_vma nevertheless. */
@@ -126,6 +130,8 @@ int vmsc_mm_grow_stack(struct vmsc_mm *mm, uint64_t vma_end, uint64_t start)
 		return -EFAULT;
 	if (is_too_near(mm, node->prev, start))
 		return -EFAULT;
+	mm->short_of_memory = true;
+	mm->answered = false;
 	vmsc_anon_fault(mm,
 			node); /* before the start moves: a VMA that it comes to touch is no neighbour yet */
 	if (!may_grow_by(mm, node, start))

@@ -41,6 +41,8 @@ static bool grow(struct vmsc_mm *mm, uint64_t start, uint64_t end)
 			return false;
 		if (mm->map_count > mm->config.limits.max_map_count)
 			return false;
+		if (!vmsc_mm_may_commit(mm, (end - start) >> VMSC_PAGE_SHIFT))
+			return false;
 	}
 	if (mm->dry)
 		return true;
@@ -118,7 +120,8 @@ int64_t vmsc_op_brk(struct vmsc_mm *mm, const struct vmsc_call *call, struct vms
 	if (recorded == mm->config.layout.brk && predicted == recorded) {
 		(void)move_brk(mm, wanted, out); /* a refusal may come late, with VMAs split */
 	} else if (recorded == mm->config.layout.brk && predicted > recorded) {
-		mm->hidden = VMSC_HIDDEN_MEMORY; /* no rule forbids it: the charge must have failed */
+		/* no rule forbids it: the charge must have failed */
+		mm->hidden = mm->charged ? VMSC_HIDDEN_COMMIT : VMSC_HIDDEN_MEMORY;
 	} else if (recorded != mm->config.layout.brk && recorded == wanted) {
 		mm->force = predicted != recorded;
 		(void)move_brk(mm, wanted, out);

@@ -103,6 +103,9 @@ struct vmsc_mm {
 	bool force;   /* the kernel is known to have accepted: change whatever the checks say */
 	bool refused; /* the recorded call failed: what it populates ends somewhere, at a guard page perhaps
 		       */
+	bool answered;	      /* the call's result is known */
+	bool short_of_memory; /* its result is not known, or may be that of a failed charge */
+	bool charged;	      /* memory was to be charged, and how much may be is not known */
 	bool contradiction; /* what was recorded can't be */
 	enum vmsc_hidden hidden;
 };
@@ -217,7 +220,9 @@ void vmsc_node_remove(struct vmsc_mm *mm, struct vmsc_node *node);
 void vmsc_node_set_range(struct vmsc_mm *mm, struct vmsc_node *node, uint64_t start, uint64_t end);
 void vmsc_node_set_flags(struct vmsc_mm *mm, struct vmsc_node *node, uint64_t vm_flags);
 bool vmsc_node_is_anonymous(const struct vmsc_mm *mm, const struct vmsc_node *node);
+bool vmsc_node_is_secret(const struct vmsc_mm *mm, const struct vmsc_node *node);
 bool vmsc_mm_may_expand(const struct vmsc_mm *mm, uint64_t vm_flags, int64_t pages);
+bool vmsc_mm_may_commit(struct vmsc_mm *mm, uint64_t pages);
 bool vmsc_mm_may_lock(const struct vmsc_mm *mm, uint64_t vm_flags, uint64_t bytes);
 uint64_t vmsc_mm_never_locked(const struct vmsc_mm *mm);
 bool vmsc_mm_can_lock(const struct vmsc_mm *mm);

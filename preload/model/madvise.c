@@ -339,19 +339,36 @@ static int64_t advise_several(struct vmsc_mm *mm, const struct vmsc_call *call, 
 	return call->has_result ? call->result : (int64_t)call->size;
 }
 
+/* import_iovec(): what lies beyond all user addresses is no range, and no more than this is read or written
+ * at once. */
+#define MAX_RW_COUNT_ UINT64_C(0x7ffff000)
+
+static bool is_accessible(const struct vmsc_mm *mm, uint64_t start, uint64_t size)
+{
+	uint64_t top = vmsc_mm_task_size(mm);
+
+	return size <= top && start <= top - size;
+}
+
 /*
  * process_madvise(), of which only what is about this address space is told (range_start, range_end).
  * Returns: how many bytes were advised, or what the kernel answers.
  */
 int64_t vmsc_op_process_madvise(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
 {
-	const struct vmsc_range range = {call->range_start, call->range_end};
+	struct vmsc_range range = {call->range_start, call->range_end};
 	uint64_t size = call->size ? call->size : range.end - range.start;
 	uint32_t number = (uint32_t)call->args[3];
 	int64_t ret;
 
-	if ((uint32_t)call->args[4])
+	if ((uint32_t)call->args[4] || size > INT64_MAX)
 		return -EINVAL;
+	if (size == range.end - range.start && size > MAX_RW_COUNT_) {
+		size = MAX_RW_COUNT_;
+		range.end = range.start + size;
+	}
+	if (!is_accessible(mm, range.start, range.end - range.start))
+		return -EFAULT;
 	if (range.start == range.end)
 		return call->has_result ? call->result : 0;
 	if (!has_rule(mm, VMSC_RULE_PROCESS_MADVISE_SELF)) {

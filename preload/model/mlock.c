@@ -6,11 +6,6 @@
 
 enum { MLOCK_ONFAULT_ = 1, MCL_CURRENT_ = 1, MCL_FUTURE_ = 2, MCL_ONFAULT_ = 4 };
 
-static bool is_secret(const struct vmsc_mm *mm, const struct vmsc_node *node)
-{
-	return vmsc_mm_file_of(mm, node->vma.file).mode & VMSC_FILE_SECRET;
-}
-
 /* mlock_fixup(): VMAs that can't be locked are left alone without an error. */
 static int lock_part(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t start, uint64_t end, uint64_t lock)
 {
@@ -18,7 +13,7 @@ static int lock_part(struct vmsc_mm *mm, struct vmsc_node **node, uint64_t start
 	uint64_t old = change.vm_flags;
 
 	change.vm_flags = (old & ~LOCKED_MASK) | lock;
-	if (change.vm_flags == old || (old & vmsc_mm_never_locked(mm)) || is_secret(mm, *node))
+	if (change.vm_flags == old || (old & vmsc_mm_never_locked(mm)) || vmsc_node_is_secret(mm, *node))
 		return 0;
 	return vmsc_modify(mm, node, start, end, &change);
 }
@@ -76,16 +71,6 @@ static bool is_within_limit(const struct vmsc_mm *mm, uint64_t start, uint64_t e
 	return locked - locked_pages(mm, start, end) <= limit;
 }
 
-/* Nobody but its owner's accesses may make secret memory present. */
-static bool has_secret(const struct vmsc_mm *mm, uint64_t start, uint64_t end)
-{
-	for (const struct vmsc_node *node = vmsc_tree_find(mm, start); node && node->vma.start < end;
-	     node = node->next)
-		if (is_secret(mm, node))
-			return true;
-	return false;
-}
-
 /* mlock(), mlock2() and munlock(). The flags are set before the pages are made present, which may still fail.
  */
 int64_t vmsc_op_mlock(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
@@ -113,8 +98,6 @@ int64_t vmsc_op_mlock(struct vmsc_mm *mm, const struct vmsc_call *call, struct v
 	err = lock_range(mm, start, end, unlock ? 0 : lock);
 	if (err || unlock)
 		return err;
-	if (has_secret(mm, start, end))
-		return -ENOMEM;
 	return vmsc_anon_populate(mm, start, end);
 }
 

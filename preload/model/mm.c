@@ -176,6 +176,12 @@ bool vmsc_node_is_anonymous(const struct vmsc_mm *mm, const struct vmsc_node *no
 	       vmsc_mm_file_of(mm, node->vma.file).kind == VMSC_FILE_DEV_ZERO;
 }
 
+/* vma_is_secretmem() */
+bool vmsc_node_is_secret(const struct vmsc_mm *mm, const struct vmsc_node *node)
+{
+	return node->vma.file && (vmsc_mm_file_of(mm, node->vma.file).mode & VMSC_FILE_SECRET);
+}
+
 /* may_expand_vm(): RLIMIT_AS and RLIMIT_DATA. @pages may be negative where a mapping replaces more than it
  * brings. */
 bool vmsc_mm_may_expand(const struct vmsc_mm *mm, uint64_t vm_flags, int64_t pages)
@@ -188,6 +194,35 @@ bool vmsc_mm_may_expand(const struct vmsc_mm *mm, uint64_t vm_flags, int64_t pag
 	    !limits->data) /* a soft limit of 0 stands for the hard one, which is high */
 		return true;
 	return mm->data_vm + (uint64_t)pages <= limits->data >> VMSC_PAGE_SHIFT;
+}
+
+/*
+ * The limit of overcommit 2. The kernel goes by a counter that each processor tells only now and then: by so
+ * much what it said may differ from the sum that can be read.
+ */
+static bool is_within_commit_limit(const struct vmsc_mm *mm, uint64_t bytes)
+{
+	const struct vmsc_limits *limits = &mm->config.limits;
+	uint64_t share = (mm->total_vm << VMSC_PAGE_SHIFT) / 32, blur = limits->commit_most >> 7;
+	uint64_t kept = (share < limits->commit_reserve ? share : limits->commit_reserve) + blur;
+
+	return limits->commit_limit > kept && limits->committed < limits->commit_limit - kept &&
+	       bytes < limits->commit_limit - kept - limits->committed;
+}
+
+/* __vm_enough_memory(): may so much be charged? */
+bool vmsc_mm_may_commit(struct vmsc_mm *mm, uint64_t pages)
+{
+	const struct vmsc_limits *limits = &mm->config.limits;
+	uint64_t bytes = pages << VMSC_PAGE_SHIFT;
+
+	if (mm->force || limits->overcommit == 1 || !pages || !mm->short_of_memory)
+		return true; /* what was done was charged, whatever was known of the machine's memory */
+	if (limits->overcommit != 2 && limits->commit_most)
+		return bytes <= limits->commit_most;
+	mm->charged = true;
+	return limits->overcommit != 2 || !mm->answered || !limits->commit_limit ||
+	       is_within_commit_limit(mm, bytes);
 }
 
 /* mlock_future_ok(): RLIMIT_MEMLOCK for @bytes more, if they will be locked at all. */

@@ -290,6 +290,26 @@ static struct vmsc_node *map_range(struct vmsc_mm *mm, struct vmsc_mapping *mapp
 	return new_vma(mm, mapping);
 }
 
+/* accountable_mapping() */
+static bool is_accountable(const struct vmsc_mapping *mapping)
+{
+	return mapping->file.kind != VMSC_FILE_HUGETLB &&
+	       (mapping->vm_flags & (VMSC_VM(NORESERVE) | VMSC_VM(SHARED) | VMSC_VM(WRITE))) ==
+		       VMSC_VM(WRITE);
+}
+
+/* What is private and writable is charged for; shared anonymous memory too, as a file (shmem_zero_setup()),
+ * with the old mappings gone. @replaced: pages that are given back meanwhile. */
+static bool may_charge(struct vmsc_mm *mm, const struct vmsc_mapping *mapping, uint64_t replaced)
+{
+	uint64_t pages = mapping->len >> VMSC_PAGE_SHIFT;
+
+	if (is_accountable(mapping))
+		return vmsc_mm_may_commit(mm, pages - replaced);
+	return !(mapping->file.mode & FILE_ANONYMOUS) || (mapping->vm_flags & VMSC_VM(NORESERVE)) ||
+	       vmsc_mm_may_commit(mm, pages);
+}
+
 /*
  * mmap_region(). Returns: the address or what the kernel answers. Where the old mappings go first (before
  * MMAP_FAIL_KEEPS_OLD) the limits are looked at before that, so neither way loses them for a limit.
@@ -300,6 +320,7 @@ static int64_t mmap_region(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 	bool splits_first = has_rule(mm, VMSC_RULE_MMAP_FAIL_KEEPS_OLD), dry = mm->dry;
 	struct vmsc_gather gather;
 	struct vmsc_node *node;
+	bool charged;
 	int err;
 
 	if (!splits_first) { /* sum up without a change */
@@ -318,17 +339,20 @@ static int64_t mmap_region(struct vmsc_mm *mm, struct vmsc_mapping *mapping)
 	    !vmsc_mm_may_expand(mm, mapping->vm_flags,
 				(int64_t)(mapping->len >> VMSC_PAGE_SHIFT) - (int64_t)gather.pages))
 		return -ENOMEM;
-	err = mm->force ? 0 : refusal_of_hook(mm, mapping);
+	charged = may_charge(mm, mapping, splits_first ? gather.accounted_pages : 0);
+	if (splits_first && !charged && is_accountable(mapping))
+		return -ENOMEM;
+	err = mm->force ? 0 : charged ? refusal_of_hook(mm, mapping) : -ENOMEM;
 	if (mm->dry)
 		return err ? err : (int64_t)mapping->addr;
 	vmsc_unmap_clear_ptes(mm, &gather); /* before anything is merged or made */
 	vmsc_unmap_complete(mm, &gather);
 	if (err) { /* with the old mappings gone */
-		vmsc_unmap_failed_mmap(mm, mapping->addr, end);
+		if (charged)
+			vmsc_unmap_failed_mmap(mm, mapping->addr, end);
 		return err;
 	}
-	if (mapping->file.kind != VMSC_FILE_HUGETLB &&
-	    (mapping->vm_flags & (VMSC_VM(NORESERVE) | VMSC_VM(SHARED) | VMSC_VM(WRITE))) == VMSC_VM(WRITE))
+	if (is_accountable(mapping))
 		mapping->vm_flags |= VMSC_VM(ACCOUNT);
 	node = map_range(mm, mapping);
 	if (has_rule(mm, VMSC_RULE_SOFT_DIRTY))
@@ -484,16 +508,18 @@ static void make_implicit_file(struct vmsc_mm *mm, const struct vmsc_call *call,
 {
 	uint32_t shift = (mapping->flags >> MAP_HUGE_SHIFT_) & MAP_HUGE_MASK_;
 	bool huge = mapping->flags & MAP_HUGETLB_;
+	uint64_t huge_size;
 
 	mapping->file = (struct vmsc_file){.kind = VMSC_FILE_PLAIN};
 	if (!huge && (mapping->flags & MAP_TYPE_) != MAP_SHARED_)
 		return;
+	huge_size = mm->config.limits.huge_page_size ? mm->config.limits.huge_page_size : VMSC_PMD_SIZE;
 	mapping->file.id = call->file ? call->file : vmsc_mm_fresh_file(mm);
 	mapping->file.mode = VMSC_FILE_READ | VMSC_FILE_WRITE;
 	mapping->file.kind = VMSC_FILE_SHMEM;
 	if (huge) {
 		mapping->file.kind = VMSC_FILE_HUGETLB;
-		mapping->file.huge_page_size = shift ? UINT64_C(1) << shift : VMSC_PMD_SIZE;
+		mapping->file.huge_page_size = shift ? UINT64_C(1) << shift : huge_size;
 		mapping->len = (mapping->len + mapping->file.huge_page_size - 1) &
 			       ~(mapping->file.huge_page_size - 1);
 		ask_pool(mm, call, mapping);

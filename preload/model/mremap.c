@@ -9,6 +9,7 @@ struct remap {
 	const struct vmsc_call *call;
 	struct vmsc_outcome *out;
 	uint64_t addr, old_len, new_len, new_addr;
+	uint64_t delta; /* by which the length changes, either way */
 	uint32_t flags;
 };
 
@@ -70,6 +71,7 @@ static int align_huge(const struct vmsc_mm *mm, struct remap *remap, uint64_t si
 {
 	remap->old_len = (remap->old_len + size - 1) & ~(size - 1);
 	remap->new_len = (remap->new_len + size - 1) & ~(size - 1);
+	remap->delta = 0; /* it is not charged for */
 	if (mm->force)
 		return 0;
 	if (((remap->addr | remap->new_addr) & (size - 1)) || remap->new_len > remap->old_len)
@@ -216,6 +218,17 @@ static void keep_source(struct vmsc_mm *mm, const struct remap *remap, const str
 	}
 }
 
+/* vrm_calc_charge(), and what older releases account for a move: may it be charged? */
+static bool may_charge(struct vmsc_mm *mm, const struct remap *remap, const struct vmsc_node *source)
+{
+	bool grows = remap->new_len > remap->old_len;
+	uint64_t bytes = grows || has_rule(mm, VMSC_RULE_MREMAP_SHRINK_CHARGE) ? remap->delta : 0;
+
+	if (remap->flags & MREMAP_DONTUNMAP_)
+		bytes = remap->new_len;
+	return !(source->vma.vm_flags & VMSC_VM(ACCOUNT)) || vmsc_mm_may_commit(mm, bytes >> VMSC_PAGE_SHIFT);
+}
+
 /* move_vma(). Returns: the new address, or what the kernel answers. */
 static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t new_addr)
 {
@@ -232,6 +245,8 @@ static int64_t move_vma(struct vmsc_mm *mm, const struct remap *remap, uint64_t 
 		if ((source->vma.traits & VMSC_VMA_SPECIAL_MAPPING) &&
 		    (source->vma.start != remap->addr || source->vma.end != end))
 			return -EINVAL;
+		if (!may_charge(mm, remap, source))
+			return -ENOMEM;
 	}
 	if (mm->dry)
 		return (int64_t)new_addr;
@@ -387,6 +402,8 @@ static int64_t expand(struct vmsc_mm *mm, struct vmsc_node *node, const struct r
 	struct vmsc_merge merge = {.caller = VMSC_MERGE_BY_VMA_EXPAND, .prev = node};
 	uint64_t end = remap->addr + remap->new_len, old_end = node->vma.end;
 
+	if (!may_charge(mm, remap, node))
+		return -ENOMEM;
 	if (mm->dry)
 		return (int64_t)remap->addr;
 	merge.next = node->next;
@@ -454,6 +471,7 @@ static int64_t move_range(struct vmsc_mm *mm, const struct remap *whole)
 			return -EFAULT;
 		part.addr = node->vma.start > last_end ? node->vma.start : last_end;
 		part.old_len = part.new_len = until - part.addr;
+		part.delta = 0;
 		part.new_addr = target + (part.addr - last_end);
 		ret = check_vma(mm, &part, node);
 		if (!ret)
@@ -506,6 +524,8 @@ int64_t vmsc_op_mremap(struct vmsc_mm *mm, const struct vmsc_call *call, struct 
 			      .flags = (uint32_t)call->args[3]};
 	int err = check_params(mm, &remap);
 
+	remap.delta =
+		remap.new_len > remap.old_len ? remap.new_len - remap.old_len : remap.old_len - remap.new_len;
 	if (!err && !is_source_asked_late(mm, &remap))
 		err = check_target(mm, &remap);
 	if (err)

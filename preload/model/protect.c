@@ -39,7 +39,7 @@ static uint64_t wanted_flags(const struct vmsc_mm *mm, const struct vmsc_node *n
 	return vm_flags;
 }
 
-static int check(const struct vmsc_mm *mm, const struct vmsc_node *node, uint64_t vm_flags, uint64_t pages)
+static int check(struct vmsc_mm *mm, const struct vmsc_node *node, uint64_t vm_flags, uint64_t pages)
 {
 	uint64_t old = node->vma.vm_flags;
 
@@ -51,6 +51,9 @@ static int check(const struct vmsc_mm *mm, const struct vmsc_node *node, uint64_
 		return -EPERM;
 	if (vm_flags != old && (vm_flags & VMSC_VM(WRITE)) &&
 	    !vmsc_mm_may_expand(mm, vm_flags, (int64_t)pages) && vmsc_mm_may_expand(mm, old, (int64_t)pages))
+		return -ENOMEM;
+	if (vm_flags != old && (vm_flags & VMSC_VM(WRITE)) && !(old & VMSC_VM_NOT_CHARGED) &&
+	    !vmsc_mm_may_commit(mm, pages))
 		return -ENOMEM;
 	return 0;
 }

@@ -85,8 +85,10 @@ static bool is_near_data_limit(const struct vmsc_mm *mm, const struct vmsc_call 
 /* RLIMIT_AS, which an mremap of several VMAs that keeps them comes nearer to with each. */
 static bool is_near_size_limit(const struct vmsc_mm *mm, const struct vmsc_call *call)
 {
-	return call->nr == NR_MREMAP && (call->args[3] & MREMAP_DONTUNMAP_) && call->args[1] < UINT64_MAX / 2 &&
-	       !vmsc_mm_may_expand(mm, VMSC_VM(WRITE), (int64_t)(page_align(call->args[1]) >> VMSC_PAGE_SHIFT));
+	return call->nr == NR_MREMAP && (call->args[3] & MREMAP_DONTUNMAP_) &&
+	       call->args[1] < UINT64_MAX / 2 &&
+	       !vmsc_mm_may_expand(mm, VMSC_VM(WRITE),
+				   (int64_t)(page_align(call->args[1]) >> VMSC_PAGE_SHIFT));
 }
 
 /* Could a limit have to do with it that is reached on the way? Only there does a dry run not see every
@@ -116,7 +118,8 @@ static int64_t run_refused(struct vmsc_mm *mm, const struct op *op, const struct
 	ret = op->run(mm, call, out);
 	mm->dry = false;
 	/* What the dry run said may lie behind what the limit refused. */
-	if (ret == call->result || is_near_limit(mm, call) || makes_room(call, ret) || (late && !is_error(ret)))
+	if (ret == call->result || is_near_limit(mm, call) || makes_room(call, ret) ||
+	    (late && !is_error(ret)))
 		ret = op->run(mm, call, out);
 	return ret;
 }
@@ -144,6 +147,7 @@ static enum vmsc_hidden reason_of_refusal(const struct vmsc_mm *mm, const struct
 
 	switch (call->result) {
 	case -ENOMEM:
+		return mm->charged ? VMSC_HIDDEN_COMMIT : VMSC_HIDDEN_MEMORY;
 	case -EINTR:
 	case -EAGAIN:
 		return VMSC_HIDDEN_MEMORY;
@@ -198,6 +202,16 @@ static int64_t predicted_address(const struct vmsc_call *call, const struct vmsc
 	return (int64_t)out->address_predicted;
 }
 
+/* EBADF: somebody only asks what the rules say. */
+static bool may_be_short_of_memory(const struct vmsc_call *call)
+{
+	if (!call->has_result)
+		return true;
+	if (call->nr == NR_BRK)
+		return (uint64_t)call->result < call->args[0];
+	return call->result == -ENOMEM || call->result == -EBADF;
+}
+
 int vmsc_mm_step(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_outcome *out)
 {
 	const struct op *op = find_op(call->nr);
@@ -216,7 +230,9 @@ int vmsc_mm_step(struct vmsc_mm *mm, const struct vmsc_call *call, struct vmsc_o
 	mm->seq = call->seq;
 	mm->nr = call->nr;
 	mm->hidden = VMSC_HIDDEN_NOTHING;
-	mm->contradiction = false;
+	mm->contradiction = mm->charged = false;
+	mm->answered = call->has_result;
+	mm->short_of_memory = may_be_short_of_memory(call);
 	mm->refused = call->has_result && is_error(call->result);
 	if (!call->has_result || op->run == vmsc_op_brk)
 		ret = op->run(mm, call, out);

@@ -166,6 +166,9 @@ static void take_string(struct vmsc_replay *replay, const struct vmsc_string_rec
 
 static void take_limits(struct vmsc_replay *replay, const struct vmsc_limits_record *record)
 {
+	const struct vmsc_memory_tail none = {.commit_most = 0}, *tail = vmsc_memory_tail_of(record);
+
+	tail = tail ? tail : &none;
 	vmsc_mm_config(replay->mm)->limits = (struct vmsc_limits){
 		.max_map_count = record->max_map_count,
 		.as = record->as,
@@ -176,6 +179,11 @@ static void take_limits(struct vmsc_replay *replay, const struct vmsc_limits_rec
 		.overcommit = record->overcommit,
 		.mmap_min_addr = record->mmap_min_addr,
 		.stack_guard_gap = record->stack_guard_gap,
+		.huge_page_size = tail->huge_page_size,
+		.commit_most = tail->commit_most,
+		.commit_limit = tail->commit_limit,
+		.committed = tail->committed,
+		.commit_reserve = tail->commit_reserve,
 	};
 }
 

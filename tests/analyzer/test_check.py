@@ -101,6 +101,59 @@ class Verdict(Case):
         self.assertEqual(validate(json.loads(done.stdout), rule, rule), [])
 
 
+class Commit(Case):
+    """A call that is refused for memory: by which limit, if that can be known."""
+    GIB = 1 << 30
+
+    def refuse(self, length, flags=(), **limits):
+        """What is said of an mmap of @length bytes that failed, after these limits were told."""
+        lines = self.lines()[:1] + [
+            {"define": "limits", "ipc_lock": False, **limits},
+            {"call": "mmap", "addr": "0x100000000000", "len": length, "prot": ["r", "w"],
+             "flags": ["private", "anonymous", "fixed", *flags],
+             "fd": -1, "offset": 0, "file": None, "result": "-ENOMEM", "thread": 4242, "stack": 0, "time": 1},
+            {"end": "exit", "status": 0}]
+        report = json.loads(run("check", "--json", self.write_lines(lines)).stdout)
+        rule = schema("report.schema.json")
+        self.assertEqual(validate(report, rule, rule), [])
+        self.assertEqual(report["prediction"]["mispredicted"], 0)
+        hidden = [one["hidden"] for one in report["prediction"]["undetermined_calls"]]
+        return hidden, report["failures"][0]
+
+    def test_more_than_there_is(self):
+        hidden, failure = self.refuse(9 * self.GIB, commit_most=8 * self.GIB)
+        self.assertEqual((hidden, failure["cause"], failure["limit"]), ([], "overcommit", 8 * self.GIB))
+
+    def test_less_than_there_is(self):
+        for flags, length in ((), 7), (("noreserve",), 9):
+            hidden, failure = self.refuse(length * self.GIB, flags, commit_most=8 * self.GIB)
+            self.assertEqual((hidden, failure["cause"]), (["memory"], "memory"))
+
+    def test_all_is_granted(self):
+        hidden, failure = self.refuse(9 * self.GIB, overcommit=1, commit_most=8 * self.GIB)
+        self.assertEqual((hidden, failure["cause"]), (["memory"], "memory"))
+
+    def test_not_told(self):
+        for mode in 0, 2:
+            hidden, failure = self.refuse(9 * self.GIB, overcommit=mode)
+            self.assertEqual((hidden, failure["cause"]), (["commit"], "overcommit"))
+
+    def test_limit(self):
+        limits = {"overcommit": 2, "commit_most": 8 * self.GIB, "commit_limit": 4 * self.GIB, "committed": 3 * self.GIB}
+        for flags in (), ("noreserve",):
+            hidden, failure = self.refuse(self.GIB, flags, **limits)
+            self.assertEqual((hidden, failure["cause"], failure["used"], failure["limit"]),
+                             ([], "overcommit", 3 * self.GIB, 4 * self.GIB))
+        # So near to it that the kernel's own counter may have said otherwise.
+        hidden, _ = self.refuse(self.GIB - (40 << 20), **limits)
+        self.assertEqual(hidden, [])
+
+    def test_far_from_the_limit(self):
+        hidden, failure = self.refuse(self.GIB // 2, overcommit=2, commit_most=8 * self.GIB, commit_limit=4 * self.GIB,
+                                      committed=3 * self.GIB)
+        self.assertEqual((hidden, failure["cause"]), (["commit"], "overcommit"))
+
+
 class Text(Case):
     def test_report(self):
         done = run("report", case("small.jsonl"), case("small.jsonl"))

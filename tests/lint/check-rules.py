@@ -4,7 +4,7 @@
 
 Every difference between kernels, reason for not merging, vm_flag, argument, modelled call and errno of one must have a rule
 there; every rule must name its function, its releases and a proof, or say why there is none; and every proof must exist and
-show what its rule says. Prints the rules without a proof; --table prints what proves what. Exit status: 0 all is well, 1 not.
+show what its rule says. The numbers of cases in tests/vectors/README.md must be those that there are. Prints the rules without a proof; --table prints what proves what. Exit status: 0 all is well, 1 not.
 """
 import glob
 import json
@@ -328,12 +328,31 @@ class Check:
             print("%-28s %-60.60s %s" % (rule.section[:28], rule.text, "; ".join(rule.proofs) or "-"))
 
 
+# --- tests/vectors/README.md ---
+
+def counts_of_cases(sources):
+    """What the README of the corpus says of itself, and what is so."""
+    page = read(sources.root, "tests/vectors/README.md")
+    told = {need: int(number) for need, number in re.findall(r"^\| `?([a-z-]+)`? \| (\d+) \|", page, re.M)}
+    told["cases"] = int(re.search(r"There are (\d+) cases", page).group(1))
+    real = {"cases": len(sources.cases)}
+    for case in sources.cases.values():
+        need = case.get("needs", "nothing")
+        real[need] = real.get(need, 0) + 1
+    return told, real
+
+
 def main():
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     arguments = [word for word in sys.argv[1:] if word != "--table"]
     root = arguments[0] if arguments else os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
     check = Check(Sources(root), read(root, "docs/rules.md"))
     check.run()
+    told, real = counts_of_cases(check.sources)
+    for need in sorted(set(told) | set(real)):
+        if told.get(need) != real.get(need):
+            check.problems.append("tests/vectors/README.md says %s of %s, there are %s" %
+                                  (told.get(need), need, real.get(need)))
     if "--table" in sys.argv:
         check.tell_table()
     check.tell_unproved()
