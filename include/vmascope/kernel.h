@@ -130,15 +130,15 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	/* MADV_REMOVE where the mapping could be made writable; before: where it is */                               \
 	X(REMOVE_MAYWRITE, "remove-maywrite", 6, 7, 0, 0)                                                              \
 	/* MADV_POPULATE_READ and _WRITE end at a hole; before: they go on behind it, and tell of it at the end */         \
-	X(POPULATE_STOPS, "populate-stops-at-hole", 6, 10, 0, 0)                                                       \
+	X(POPULATE_STOPS, "populate-stops-at-hole", 6, 9, 0, 0)                                                        \
 	X(SHADOW_STACK, "shadow-stack", 6, 6, 0, 0)                                                                    \
 	X(MAP_ABOVE4G, "map-above4g", 6, 6, 0, 0)                                                                      \
 	X(THP_ALIGN_ANON, "thp-align-anon", 6, 7, 0, 0)                                                                \
 	X(THP_ALIGN_MULTIPLE, "thp-align-multiple", 6, 12, 0, 0)                                                       \
 	X(THP_ALIGN_NO_HINT, "thp-align-no-hint", 6, 13, 0, 0)                                                         \
-	X(THP_ALIGN_FILE_NO_OP, "thp-align-file-no-op", 6, 10, 6, 14)                                                  \
+	X(THP_ALIGN_FILE_NO_OP, "thp-align-file-no-op", 6, 10, 6, 13)                                                  \
 	/* private /dev/zero is placed like a file of a file system with huge pages */                                  \
-	X(THP_ALIGN_DEV_ZERO, "thp-align-dev-zero", 6, 15, 0, 0)                                                       \
+	X(THP_ALIGN_DEV_ZERO, "thp-align-dev-zero", 6, 18, 0, 0)                                                       \
 	X(THP_TOPDOWN_SUB0, "thp-topdown-sub0", 6, 8, 0, 0)                                                            \
 	/* what memfd_secret() adds to vm_flags is there before the merge (mmap_prepare) */                             \
 	X(SECRETMEM_PREPARE, "secretmem-prepare", 6, 17, 0, 0)                                                         \
@@ -153,7 +153,7 @@ uint64_t vmsc_vm_flag_of_code(const char *code);
 	/* an mremap that shrinks what it moves is charged for what it gives back */                                    \
 	X(MREMAP_SHRINK_CHARGE, "mremap-shrink-charge", 6, 15, 0, 0)                                                   \
 	/* what MREMAP_DONTUNMAP leaves without an anon_vma has the pgoff of its address again */                       \
-	X(DONTUNMAP_OWN_PGOFF, "dontunmap-own-pgoff", 7, 1, 0, 0)                                                      \
+	X(DONTUNMAP_OWN_PGOFF, "dontunmap-own-pgoff", 7, 3, 0, 0)                                                      \
 	X(MMAP_FAIL_KEEPS_OLD, "mmap-fail-keeps-old", 6, 12, 0, 0)                                                     \
 	X(HEAP_LABEL_STRICT, "heap-label-strict", 6, 7, 0, 0)                                                          \
 	X(ANON_NAME_SHMEM, "anon-name-shmem", 6, 2, 0, 0)                                                              \
