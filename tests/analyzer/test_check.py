@@ -154,6 +154,21 @@ class Commit(Case):
         self.assertEqual((hidden, failure["cause"]), (["commit"], "overcommit"))
 
 
+class HugePages(Case):
+    def test_default_size(self):
+        """MAP_HUGETLB that names no size: as large as the machine's default one is."""
+        for told, size in (({}, 2 << 20), ({"huge_page_size": 1 << 30}, 1 << 30)):
+            lines = self.lines()[:1] + [
+                {"define": "limits", "ipc_lock": False, **told},
+                {"call": "mmap", "addr": "0x100000000000", "len": 4096, "prot": ["r"], "fd": -1, "offset": 0, "file": None,
+                 "flags": ["private", "anonymous", "fixed", "noreserve", "hugetlb"], "result": "0x100000000000",
+                 "thread": 4242, "stack": 0, "time": 1},
+                {"end": "exit", "status": 0}]
+            report = json.loads(run("check", "--json", self.write_lines(lines)).stdout)
+            ends = [int(vma["end"], 16) for vma in report["vmas"] if vma["start"] == "0x100000000000"]
+            self.assertEqual(ends, [0x100000000000 + size])
+
+
 class Text(Case):
     def test_report(self):
         done = run("report", case("small.jsonl"), case("small.jsonl"))
