@@ -110,17 +110,17 @@ static void add_step(struct layouts *layouts)
 
 	gather(layouts);
 	while (old < layouts->nr_last || new < layouts->nr_now) {
-		const struct tile *a = old < layouts->nr_last ? &layouts->last[old] : NULL,
-				  *b = new < layouts->nr_now ? &layouts->now[new] : NULL;
+		const struct tile *a = &layouts->last[old], *b = &layouts->now[new];
+		bool has_a = old < layouts->nr_last, has_b = new < layouts->nr_now;
 
-		if (!b || (a && a->start < b->start)) {
+		if (!has_b || (has_a && a->start < b->start)) {
 			append_number(gone, a->start >> VMSC_PAGE_SHIFT);
 			old++;
 			continue;
 		}
-		if (!a || b->start < a->start || memcmp(a, b, sizeof(*a)) != 0)
+		if (!has_a || b->start < a->start || memcmp(a, b, sizeof(*a)) != 0)
 			append_tile(fresh, b);
-		old += a && a->start == b->start;
+		old += has_a && a->start == b->start;
 		new ++;
 	}
 	vmsc_json_put(step, "call", vmsc_json_number(layouts->analysis.nr_calls));

@@ -115,9 +115,10 @@ class Bench:
         for table in TABLES:
             self.program(table, layout + [self.build(f"{tests}/test_{table}.c")])
             self.tests.append([table, "model"])
-        self.program("pgtable", [self.build(f"{tests}/test_pgtable.c")])
+        self.program("pgtable", [self.build(f"{tests}/{name}.c") for name in ("test_pgtable", "pgtable")])
         self.tests.append(["pgtable", "model"])
-        self.program("told", [self.build(f"{tests}/test_told.c")])
+        told = [self.build(f"{tests}/{name}.c") for name in ("test_told", "told", "told_read")]
+        self.program("told", told + [self.build(os.path.join(ROOT, "analyzer", "heap.c"))])
         self.tests.append(["told"])
         rest = glob.glob(os.path.join(ROOT, "preload", "replay", "*.c")) + glob.glob(os.path.join(ROOT, "preload", "trace", "*.c"))
         rest = [self.build(path) for path in rest]

@@ -19,7 +19,8 @@ static int file_of(const uint8_t *data, size_t size)
 
 	if (fd < 0) {
 		fd = memfd_create("module", MFD_CLOEXEC);
-		dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_LOCAL); /* stays: loading it takes longer than a run */
+		dlopen("libstdc++.so.6",
+		       RTLD_LAZY | RTLD_LOCAL); /* stays: loading it takes longer than a run */
 	}
 	REQUIRE(fd >= 0 && !ftruncate(fd, 0) && pwrite(fd, data, size, 0) == (ssize_t)size, "no file");
 	return fd;

@@ -29,6 +29,11 @@ static void on_checkpoint(void *ctx, const struct vmsc_checkpoint *checkpoint)
 	REQUIRE(vmsc_when_name(checkpoint->when), "a checkpoint without a name");
 }
 
+static bool is_error(int64_t result)
+{
+	return result < 0 && result >= -4095;
+}
+
 static void on_call(void *ctx, const struct vmsc_call *call, const struct vmsc_call_record *record,
 		    const struct vmsc_outcome *outcome)
 {
@@ -36,7 +41,7 @@ static void on_call(void *ctx, const struct vmsc_call *call, const struct vmsc_c
 
 	REQUIRE(record && call->seq == ++told->calls, "a call out of order");
 	REQUIRE(outcome->start <= outcome->end, "a reversed hull");
-	REQUIRE(!outcome->wrong || !outcome->undetermined || call->result >= 0,
+	REQUIRE(!outcome->wrong || !outcome->undetermined || !is_error(call->result),
 		"wrong and undetermined at once");
 }
 
