@@ -3,16 +3,18 @@
 # Installs what is missing (Debian, Ubuntu), builds vmascope and records a first program with it.
 #   ./setup.sh             all of that
 #   ./setup.sh --packages  only installs
-#   ./setup.sh --tools     installs what tests/analyze.sh, tests/install/debian.sh and all of ctest -L scale need, too
+#   ./setup.sh --tools     installs what tests/analyze.sh and tests/install/debian.sh need, too, and the databases and runtimes
+#                          that ctest otherwise skips
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 packages=(build-essential cmake ninja-build pkg-config libunwind-dev libjansson-dev uthash-dev libdw-dev libsqlite3-dev python3
 	git perl nodejs redis-server redis-tools nginx qemu-system-x86 busybox-static cpio groff-base
-	strace stress-ng sqlite3
+	strace stress-ng sqlite3 chromium e2fsprogs zsh
 	liburing-dev luajit libgc-dev libjemalloc-dev)
 
-tools=(clang clang-tidy cppcheck valgrind debootstrap postgresql binutils)
+tools=(clang clang-tidy cppcheck valgrind debootstrap postgresql binutils
+	gnat rustc golang-go sbcl ocaml mono-runtime mono-mcs qemu-user libgoogle-perftools-dev libmimalloc-dev default-jdk ruby)
 
 as_root()
 {
