@@ -254,7 +254,7 @@ static enum vmsc_trial_verdict settle(struct vmsc_trial *trial, struct vmsc_step
 	said = vmsc_trial_model_step(trial, trial->processes[step->process].mm, step);
 	vmsc_trial_remember(trial, step);
 	if (step->kind == VMSC_STEP_LIMITS)
-		for (uint8_t i = 0; i < VMSC_TRIAL_PROCESSES; i++)
+		for (size_t i = 0; i < VMSC_TRIAL_PROCESSES; i++)
 			if (i != step->process && trial->processes[i].alive)
 				vmsc_trial_model_limits(trial, trial->processes[i].mm, &step->limits);
 	if (step->kind == VMSC_STEP_FORK && !step->result) {

@@ -300,7 +300,7 @@ static int64_t choose_new_addr(struct vmsc_mm *mm, const struct remap *remap)
 	if (remap->call->has_result && !is_error(remap->call->result)) {
 		uint64_t addr = (uint64_t)remap->call->result, task_size = vmsc_mm_task_size(mm);
 
-		if ((addr & PAGE_MASK_) || addr > task_size - remap->new_len)
+		if ((addr & PAGE_MASK_) || remap->new_len > task_size || addr > task_size - remap->new_len)
 			return -EINVAL;
 		if (!vmsc_tree_is_free(mm, addr, addr + remap->new_len)) {
 			mm->contradiction = true;
