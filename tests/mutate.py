@@ -96,7 +96,9 @@ class Mutant:
 
 
 def compile(source, to, *flags):
-    done = subprocess.run(["cc", *FLAGS, *flags, "-c", source, "-o", to], capture_output=True, text=True)
+    """In the source's folder, so that the object does not tell it."""
+    folder, name = os.path.split(source)
+    done = subprocess.run(["cc", *FLAGS, *flags, "-c", name, "-o", to], cwd=folder, capture_output=True, text=True)
     return done.returncode == 0
 
 
@@ -167,20 +169,11 @@ class Bench:
                 out.write(mutant.changed)
             if not compile(source, object):
                 return "no C"
-            if open(object, "rb").read() == open(self.same(mutant.path, folder), "rb").read():
+            if open(object, "rb").read() == open(self.objects[mutant.path], "rb").read():
                 return "same code"
             self.library([object] + [other for path, other in self.objects.items() if path != mutant.path],
                          os.path.join(folder, "libmodel.so"))
             return self.first_failure(folder)
-
-    @staticmethod
-    def same(path, folder):
-        """The unchanged source compiled under the mutant's name: the name is in the object."""
-        source, object = os.path.join(folder, "same", os.path.basename(path)), os.path.join(folder, "same.o")
-        os.mkdir(os.path.dirname(source))
-        os.symlink(path, source)
-        compile(source, object)
-        return object
 
 
 def explanations():
