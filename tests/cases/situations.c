@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PAGE	  ((size_t)4096)
+#define PAGE ((size_t)4096)
 #ifdef __clang__
 #define AT_FAULT __attribute__((noinline))
 #else
@@ -232,9 +232,23 @@ static int deleted(long count)
 
 /* --- one call that each limit refuses; RLIMIT_… are set by who starts it --- */
 
+/* It was granted. Said with another status than prlimit's own, which ends with 1 when it can't set a limit.
+ */
+static int granted(const char *at, int resource)
+{
+	struct rlimit limit = {0, 0};
+
+	getrlimit(resource, &limit);
+	fprintf(stderr, "granted at %p, with a limit of %llu\n", (const void *)at,
+		(unsigned long long)limit.rlim_cur);
+	return 5;
+}
+
 AT_FAULT static int over_as(void)
 {
-	return map((size_t)2 << 30, PROT_NONE, ANONYMOUS | MAP_NORESERVE) ? 1 : 0;
+	char *at = map((size_t)2 << 30, PROT_NONE, ANONYMOUS | MAP_NORESERVE);
+
+	return at ? granted(at, RLIMIT_AS) : 0;
 }
 
 AT_FAULT static int over_own_limit(void)
@@ -246,7 +260,9 @@ AT_FAULT static int over_own_limit(void)
 
 AT_FAULT static int over_data(void)
 {
-	return map((size_t)128 << 20, MEMORY, ANONYMOUS | MAP_NORESERVE) ? 1 : 0;
+	char *at = map((size_t)128 << 20, MEMORY, ANONYMOUS | MAP_NORESERVE);
+
+	return at ? granted(at, RLIMIT_DATA) : 0;
 }
 
 AT_FAULT static int over_memlock(void)
