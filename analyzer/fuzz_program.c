@@ -69,7 +69,7 @@ static const char head[] =
 	"\tif (!opened[id]) {\n\t\topened[id] = syscall(SYS_userfaultfd, O_NONBLOCK);\n"
 	"\t\tioctl(opened[id], UFFDIO_API, &api);\n\t}\n\treturn opened[id];\n}\n\n"
 	"static long attach(long size, long addr, long flags)\n{\n"
-	"\tint id = shmget(IPC_PRIVATE, size, IPC_CREAT | 0600);\n"
+	"\tint id = shmget(IPC_PRIVATE, size, IPC_CREAT | 0700);\n"
 	"\tlong result = call(SYS_shmat, id, addr, flags, 0, 0, 0);\n\n"
 	"\tshmctl(id, IPC_RMID, NULL);\n\treturn result;\n}\n\n"
 	"static long set(int resource, unsigned long value)\n{\n"

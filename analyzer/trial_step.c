@@ -27,7 +27,7 @@ static int64_t call(struct vmsc_trial_process *process, const struct vmsc_step *
 /* The segment is ours and lives as long as it is attached. */
 static int64_t do_shmat(struct vmsc_trial_process *process, const struct vmsc_step *step, uint64_t *args)
 {
-	int id = shmget(IPC_PRIVATE, step->call.size, IPC_CREAT | 0600);
+	int id = shmget(IPC_PRIVATE, step->call.size, IPC_CREAT | 0700); /* SHM_EXEC asks for all three */
 	int64_t result;
 
 	if (id < 0)

@@ -98,7 +98,7 @@ static int64_t call_kernel(const struct vmsc_call *call, const uint64_t *args)
 
 static int64_t do_shmat(const struct vmsc_call *call)
 {
-	int id = shmget(IPC_PRIVATE, call->size, IPC_CREAT | 0600);
+	int id = shmget(IPC_PRIVATE, call->size, IPC_CREAT | 0700);
 	int64_t result;
 	uint64_t args[6] = {0};
 
