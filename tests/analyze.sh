@@ -37,8 +37,37 @@ analyze_fanalyzer()
 	done
 }
 
-# The analyzer's tests with each run of the command under valgrind, and the model's. Nothing is recorded here: what is
-# recorded can't be under valgrind, which makes the system calls itself.
+# Every command that reads a trace, on one of a small program.
+read_recorded()
+{
+	local trace=$1/recorded.vmt command=$1/vmascope address format
+
+	build/dev/bin/vmascope record -o "$trace" -- ls -l / >/dev/null
+	address=$(build/dev/bin/vmascope export --format=csv --of=vmas "$trace" | sed -n '3s/,.*//p')
+	{
+		"$command" check "$trace"
+		"$command" check --json "$trace"
+		"$command" report "$trace"
+		"$command" report --json "$trace" "$trace"
+		"$command" report --html="$1/page.html" "$trace"
+		"$command" report --summary "$trace" >"$1/summary"
+		"$command" merge "$1/summary" "$1/summary"
+		"$command" merge --text "$1/summary"
+		"$command" why "$trace" "$address"
+		"$command" why --json "$trace" "$address"
+		"$command" replay "$trace"
+		"$command" replay --without=guards,names --json "$trace"
+		"$command" replay --unmap=both --merge=cases "$trace"
+		"$command" diff "$trace" "$trace"
+		for format in jsonl chrome folded csv; do
+			"$command" export --format="$format" "$trace"
+		done
+		"$command" export --format=sqlite -o "$1/calls.db" "$trace"
+	} >/dev/null
+}
+
+# The analyzer's tests with each run of the command under valgrind, and the model's. Nothing is recorded under valgrind, which
+# makes the system calls itself.
 analyze_valgrind()
 {
 	local logs test
@@ -50,6 +79,7 @@ analyze_valgrind()
 		exec valgrind -q --leak-check=full --show-leak-kinds=definite --log-file=$logs/%p.log $PWD/build/dev/bin/vmascope "\$@"
 	END
 	chmod +x "$logs/vmascope"
+	read_recorded "$logs"
 	for test in input lines check; do
 		VMASCOPE=$logs/vmascope MAKE_TRACE=$PWD/build/dev/bin/vmsc_make_trace PYTHONDONTWRITEBYTECODE=1 \
 			python3 "tests/analyzer/test_$test.py" 2>&1 | tail -3
