@@ -414,19 +414,30 @@ static long enter_undisturbed(uint32_t nr, const uint64_t args[6], uint64_t at)
 	return entering.ret;
 }
 
+static bool has_memory(void)
+{
+	return vmsc_state() != VMSC_STATE_OFF && !vmsc_self.vfork;
+}
+
 static bool intrudes(uint32_t nr, const uint64_t args[6])
 {
-	return vmsc_state() != VMSC_STATE_OFF && !vmsc_self.vfork && vmsc_intrude_is(nr, args);
+	return (has_memory() && vmsc_intrude_is(nr, args)) || vmsc_intrude_is_library(nr, args);
+}
+
+/* On the program's stack: ours may be what it takes. */
+static long intrude(uint32_t nr, const uint64_t args[6])
+{
+	if (has_memory())
+		vmsc_intrude_yield();
+	return vmsc_intrude_call(nr, args);
 }
 
 static long pass_or_enter(uint32_t nr, const uint64_t args[6], uint64_t at)
 {
 	if (vmsc_captured[nr] == KIND_EXEC && (vmsc_finish_is_foreign() || vmsc_state() == VMSC_STATE_OFF))
 		return exec(nr, args);
-	if (intrudes(nr, args)) {
-		vmsc_intrude_yield();
-		return vmsc_intrude_call(nr, args);
-	}
+	if (intrudes(nr, args))
+		return intrude(nr, args);
 	if (vmsc_state() == VMSC_STATE_OFF || is_passed(nr, args))
 		return vmsc_call_raw(nr, args);
 	return enter_undisturbed(nr, args, at);
@@ -495,7 +506,7 @@ bool vmsc_gate_wants(uint32_t nr, const uint64_t args[6])
 		return false;
 	if (vmsc_captured[nr] == KIND_SIGNAL || vmsc_captured[nr] == KIND_EXEC)
 		return true;
-	return vmsc_state() != VMSC_STATE_OFF && (intrudes(nr, args) || !is_passed(nr, args));
+	return intrudes(nr, args) || (vmsc_state() != VMSC_STATE_OFF && !is_passed(nr, args));
 }
 
 /* What may end the program by a signal, or is inherited by its next image, needs the mask that the program has. */
@@ -512,10 +523,8 @@ long vmsc_gate_trap(uint32_t nr, const uint64_t args[6], uint64_t frame, const v
 
 	if (vmsc_captured[nr] == KIND_SIGNAL)
 		return signal_call(nr, args);
-	if (intrudes(nr, args)) {
-		vmsc_intrude_yield();
-		return vmsc_intrude_call(nr, args); /* on the program's stack */
-	}
+	if (intrudes(nr, args))
+		return intrude(nr, args);
 	if (!needs_mask(nr) && is_work(nr)) {
 		vmsc_spare_run(run_entering, &entering);
 		return entering.ret;

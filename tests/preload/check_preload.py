@@ -474,8 +474,9 @@ def case_mix():
 
 def case_intrude():
     """A program takes the memory that we work with: it gets it, and the report says that recording stopped."""
-    for how in "unmap", "unmap_trace", "map_state", "protect", "empty":
-        for more in (), ("raw",):
+    ways = ["unmap", "unmap_trace", "map_state", "protect", "empty"]
+    for how in ways + [what + way for what in ("library_", "unwinder_") for way in ("unmap", "map", "protect", "empty", "move")]:
+        for more in ("libc",), ("raw",):
             run = Run("victim_intrude", how, *more)
             need(run.status == 0, "%s: status %d" % (how, run.status))
             told = report(run, run.files[0])
