@@ -180,6 +180,5 @@ void vmsc_fork_child(void)
 		begin_inherited(parents);
 	else
 		vmsc_start_from_maps();
-	if (vmsc_state() == VMSC_STATE_STARTING)
-		vmsc_set_state(VMSC_STATE_ACTIVE);
+	vmsc_start_recording();
 }

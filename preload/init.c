@@ -120,6 +120,20 @@ void vmsc_start_from_maps(void)
 	vmsc_snapshot_all(VMSC_WHEN_ATTACH);
 }
 
+/* A process that may have few descriptors gets them all: it was never to notice. */
+void vmsc_start_recording(void)
+{
+	if (vmsc_state() != VMSC_STATE_STARTING)
+		return;
+	if (!vmsc_sys_has_few_fds()) {
+		vmsc_set_state(VMSC_STATE_ACTIVE);
+		return;
+	}
+	vmsc_writer_stop("the hard limit of descriptors leaves none for the recorder");
+	vmsc_writer_close();
+	vmsc_fd_forget();
+}
+
 void vmsc_start_again(void)
 {
 	vmsc_set_state(VMSC_STATE_STARTING);
@@ -136,8 +150,7 @@ void vmsc_start_again(void)
 	}
 	vmsc_problem("an exec failed after its image's report was written; the trace begins anew");
 	vmsc_start_from_maps();
-	if (vmsc_state() == VMSC_STATE_STARTING)
-		vmsc_set_state(VMSC_STATE_ACTIVE);
+	vmsc_start_recording();
 }
 
 static int start_recorder(void)
@@ -166,6 +179,8 @@ static bool load_unwinder(int argc, char **argv, char **envp)
 
 static void start_stacks(int argc, char **argv, char **envp)
 {
+	if (vmsc_sys_has_few_fds()) /* it has some of its own */
+		vmsc_rec.options.stacks = false;
 	if (!vmsc_rec.options.stacks || load_unwinder(argc, argv, envp))
 		return;
 	vmsc_problem("libunwind.so.8 could not be loaded; no call stacks are recorded");
@@ -193,12 +208,12 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	start_capture();
 	start_stacks(argc, argv, envp);
 	if (vmsc_start_trace()) {
+		vmsc_fd_forget();
 		vmsc_set_state(VMSC_STATE_OFF);
 		return;
 	}
 	vmsc_start_from_maps();
-	if (vmsc_state() == VMSC_STATE_STARTING)
-		vmsc_set_state(VMSC_STATE_ACTIVE);
+	vmsc_start_recording();
 	if (vmsc_rec.capture_mode == VMSC_CAPTURE_FULL)
 		vmsc_trap_begin();
 }

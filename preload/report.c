@@ -104,14 +104,10 @@ void vmsc_report_prepare(const char *library, char **envp)
 /* On the parent's memory, while the parent is stopped: nothing may return. */
 static __attribute__((noreturn)) void become_writer(void *args)
 {
-	int null = sys_open("/dev/null", O_RDWR, 0);
-
-	for (int fd = 0; fd < 3; fd++) {
-		if (null != fd)
-			sys3(SYS_dup3, null, fd, 0);
-	}
-	sys3(SYS_close_range, 3, ~0u, 0);
-	sys3(SYS_execve, (uintptr_t)command, (uintptr_t)args, (uintptr_t)environment);
+	/* first of all room: the program may have all descriptors that are allowed */
+	sys3(SYS_close_range, 0, ~0u, 0);
+	if (sys_open("/dev/null", O_RDWR, 0) == 0 && sys3(SYS_dup3, 0, 1, 0) == 1 && sys3(SYS_dup3, 0, 2, 0) == 2)
+		sys3(SYS_execve, (uintptr_t)command, (uintptr_t)args, (uintptr_t)environment);
 	for (;;)
 		sys3(SYS_exit_group, 127, 0, 0);
 }

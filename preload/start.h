@@ -13,6 +13,9 @@ int vmsc_start_trace(void);
 /* Writes the process and its VMAs as they are now. */
 void vmsc_start_from_maps(void);
 
+/* What is begun goes on; or stops at once, where the process may have too few descriptors. */
+void vmsc_start_recording(void);
+
 /* Ends the trace that was and begins another, after an exec that failed. Needs the recorder's lock. */
 void vmsc_start_again(void);
 

@@ -71,6 +71,13 @@ int vmsc_sys_hide(int fd)
 	return move_up(fd, (limit.rlim_cur < HIDDEN_BELOW ? limit.rlim_cur : HIDDEN_BELOW) - HIDDEN_FDS);
 }
 
+bool vmsc_sys_has_few_fds(void)
+{
+	struct rlimit limit;
+
+	return !sys_getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_max < HIDDEN_FDS;
+}
+
 int vmsc_sys_open_hidden(const char *path, int flags, unsigned int mode)
 {
 	return vmsc_sys_hide(sys_open(path, flags | O_CLOEXEC | O_NOCTTY, mode));

@@ -120,6 +120,9 @@ long vmsc_sys_peek(void *to, uint64_t from, size_t size);
 /* Moves @fd out of the program's way: to a high number, close-on-exec. Returns the new number; @fd is closed. */
 int vmsc_sys_hide(int fd);
 
+/* May the process have so few descriptors that each of ours would be missing? */
+bool vmsc_sys_has_few_fds(void);
+
 /* Opens @path on a hidden descriptor. */
 int vmsc_sys_open_hidden(const char *path, int flags, unsigned int mode);
 

@@ -304,6 +304,13 @@ def case_fds():
     few = Run("victim_fds", "count", preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (8, hard)))
     need(few.out == "5\n", "of 8 descriptors the program has " + few.out)
     check_sane(few.only())
+    for hard in 4, 8, 31:
+        none = Run("victim_fds", "count", preexec=lambda most=hard: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)))
+        need(none.out == "%d\n" % (hard - 3), "of %d descriptors the program has %s" % (hard, none.out))
+        if none.files:
+            told = report(none, none.files[0])
+            need(told["verdict"] == "incomplete" and "stopped" in told["incomplete"], "%d: %s" % (hard, told["incomplete"]))
+        need(none.files or hard == 4, "%d: no trace" % hard)
 
 
 def case_api():
