@@ -681,18 +681,94 @@ class Vma:
         return "%#x-%#x %s" % (self.start, self.end, self.what)
 
 
+NO_RANDOMIZE = 0x40000
+
+
+def not_random():
+    ctypes.CDLL(None).personality(NO_RANDOMIZE)
+
+
+def beside(text, trace):
+    """The mappings of @text that are not the recorder's."""
+    own = [(r.start, r.end) for r in trace.of("OWN")]
+    return [v for v in map(Vma, text.splitlines()) if not any(start <= v.start < end for start, end in own)]
+
+
 def case_layout():
     """Without address randomisation the program's mappings lie, and merge, as they would without us: docs/internals.md."""
     victim = os.path.join(VICTIMS, "victim_layout")
-    no_randomize = ctypes.CDLL(None).personality
-    native = subprocess.run([victim], preexec_fn=lambda: no_randomize(0x40000), capture_output=True, check=True)
-    native = [Vma(line) for line in native.stdout.decode().splitlines()]
-    for mode in "libc", "full":
-        run = Run("victim_layout", VMASCOPE_CAPTURE=mode, preexec=lambda: no_randomize(0x40000))
-        own = [(r.start, r.end) for r in run.only().of("OWN")]
-        traced = [Vma(line) for line in run.out.splitlines()]
-        theirs = [v for v in traced if not any(start <= v.start < end for start, end in own)]
-        compare_layouts(native, theirs)
+    for libraries in (), ("libm.so.6", "libresolv.so.2", "libnss_files.so.2", "libz.so.1", "libutil.so.1", "libanl.so.1"):
+        native = subprocess.run([victim, *libraries], preexec_fn=not_random, capture_output=True, check=True)
+        for mode in "libc", "full":
+            run = Run("victim_layout", *libraries, VMASCOPE_CAPTURE=mode, preexec=not_random)
+            compare_layouts([Vma(line) for line in native.stdout.decode().splitlines()], beside(run.out, run.only()))
+
+
+def watched(output, pids=None):
+    """What victim_watch tells: maps by the processes' names; where @pids are given, only of those."""
+    found = {}
+    for part in output.split("== ")[1:]:
+        head, _, text = part.partition("\n")
+        name, pid = head.split()
+        if pids is None or int(pid) in pids:
+            found[name] = (int(pid), text)
+    return found
+
+
+def case_layout_gcc():
+    """The same for gcc and the processes that it starts, as they are when they end."""
+    if not shutil.which("gcc"):
+        sys.exit(77)
+    with tempfile.TemporaryDirectory() as folder:
+        with open(folder + "/hello.c", "w", encoding="ascii") as file:
+            file.write("#include <stdio.h>\n#include <stdlib.h>\nint main(void) { return puts(\"hello\") < 0; }\n")
+        command = [os.path.join(VICTIMS, "victim_watch"), "gcc", "-O2", "-o", folder + "/hello", folder + "/hello.c"]
+        names = {"TMPDIR": folder}
+        native = subprocess.run(command, preexec_fn=not_random, capture_output=True, check=True, env=dict(os.environ, **names))
+        run = Run(*command, VMASCOPE_CAPTURE="full", preexec=not_random, **names)
+        native = watched(native.stdout.decode())
+        traced = watched(run.out, {t.pid for t in run.traces if t.strings("comm") != ["victim_watch"]})
+        need({"gcc", "cc1", "as", "ld"} <= set(native) and set(native) == set(traced), "%s %s" % (set(native), set(traced)))
+        for name, (_, text) in native.items():
+            pid, other = traced[name]
+            trace = next(t for t in run.traces if t.pid == pid and t.strings("comm") == [name])
+            one, other = [Vma(line) for line in text.splitlines()], beside(other, trace)
+            compare_files(one, other)
+            if not any(is_aligned(v) for v in one):
+                compare_places(one, other)
+
+
+def is_aligned(vma):
+    """What has a huge page's size lies at a huge page's place, which is not moved as what lies beside it is."""
+    return vma.start >> 44 == 7 and vma.start % (1 << 21) == 0 and vma.end - vma.start >= 1 << 21
+
+
+def of_files(vmas):
+    return [v for v in vmas if v.what[1:] and v.what[1].startswith("/")]
+
+
+def compare_files(native, traced):
+    """The same files' parts, of the same lengths, and as much other memory, but for the loader's and ours in its data."""
+    def parts(vmas):
+        return sorted((v.what, v.end - v.start) for v in of_files(vmas))
+
+    def other(vmas):
+        return sum(v.end - v.start for v in vmas if not v.what[1:])
+
+    need(parts(native) == parts(traced), "%s\n%s" % (parts(native), parts(traced)))
+    need(abs(other(traced) - other(native)) <= 32768, "%d %d" % (other(native), other(traced)))
+
+
+def compare_places(native, traced):
+    """The loader's bookkeeping, two pages at a time, may come between other libraries: but for that distances are the same."""
+    def below_libc(vmas):
+        files = of_files(vmas)
+        libc = [v.start for v in files if v.what[1].endswith("libc.so.6")][0]
+        return [(v.what, libc - v.start) for v in files if v.start >> 44 == 7 and v.start <= libc]
+
+    for (what, distance), (other_what, other_distance) in zip(below_libc(native), below_libc(traced)):
+        need(what == other_what and abs(other_distance - distance) <= 32768, "%s %x, %s %x" %
+             (what, distance, other_what, other_distance))
 
 
 def case_layout_python():

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes heap, arenas, thread stacks and mappings of all sizes, and prints /proc/self/maps. */
+/*
+ * Makes heap, arenas, thread stacks and mappings of all sizes, loads the libraries that are named and unloads
+ * every other one of them, and prints /proc/self/maps.
+ */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -12,7 +16,19 @@ static void *allocate(void *arg)
 	return arg;
 }
 
-int main(void)
+static void load(char *const *names)
+{
+	void *library;
+
+	for (int i = 0; names[i]; i++) {
+		library = dlopen(names[i], RTLD_NOW);
+		if (library && i % 2)
+			dlclose(library);
+		free(malloc(i * 50000));
+	}
+}
+
+int main(int argc, char **argv)
 {
 	static char text[100000];
 	pthread_t thread;
@@ -36,6 +52,7 @@ int main(void)
 		if (i % 4 == 1)
 			mprotect(at, 4096, PROT_READ);
 	}
+	load(argv + (argc ? 1 : 0));
 	fd = open("/proc/self/maps", O_RDONLY);
 	while ((got = read(fd, text + length, sizeof(text) - length)) > 0)
 		length += got;
