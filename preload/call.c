@@ -19,6 +19,8 @@
 #include "inject.h"
 
 #define NR_ASKS 16 /* ranges asked without memory of their own */
+#define NR_UNCERTAIN 8
+#define NEAR (UINT64_C(1) << 20) /* bytes between two ranges that are looked at as one */
 
 long vmsc_call_raw(uint32_t nr, const uint64_t args[6])
 {
@@ -202,10 +204,50 @@ static void count_lost(void)
 		__atomic_fetch_add(&vmsc_rec.header->lost, 1, __ATOMIC_RELAXED);
 }
 
+/*
+ * Where calls were made whose order among themselves nobody knows. What came of it shows afterwards, in access rights call by
+ * call, in flags only by smaps, which takes its time: once for all of them.
+ */
+static struct vmsc_range uncertain[NR_UNCERTAIN] = { { 0, 0 } };
+static size_t nr_uncertain = 0, nr_drained = 0;
+
+static void note_uncertain(uint64_t start, uint64_t end)
+{
+	struct vmsc_range *range = uncertain;
+
+	if (start >= end)
+		return;
+	nr_drained++;
+	while (range < uncertain + nr_uncertain && (start > range->end + NEAR || end + NEAR < range->start))
+		range++;
+	if (range == uncertain + NR_UNCERTAIN) {
+		range--;
+	} else if (range == uncertain + nr_uncertain) {
+		*range = (struct vmsc_range){ start, end };
+		nr_uncertain++;
+	}
+	range->start = start < range->start ? start : range->start;
+	range->end = end > range->end ? end : range->end;
+}
+
+/* One alone left its flags as it says. */
+static void resolve_uncertain(void)
+{
+	set_busy(1);
+	for (size_t i = 0; i < nr_uncertain && nr_drained > 1 && vmsc_state() == VMSC_STATE_ACTIVE; i++)
+		vmsc_snapshot_flags(VMSC_WHEN_UNDETERMINED, uncertain[i].start, uncertain[i].end);
+	nr_uncertain = nr_drained = 0;
+	set_busy(0);
+}
+
 void vmsc_call_drain(const struct vmsc_pending *pending)
 {
 	struct vmsc_captured call;
 
+	if (!pending) {
+		resolve_uncertain();
+		return;
+	}
 	if (vmsc_state() != VMSC_STATE_ACTIVE) {
 		count_lost();
 		return;
@@ -220,6 +262,8 @@ void vmsc_call_drain(const struct vmsc_pending *pending)
 	vmsc_extra_after(&call);
 	vmsc_call_write(&call);
 	observe(&call);
+	if (vmsc_rec.replay)
+		note_uncertain(vmsc_replay_last(vmsc_rec.replay)->start, vmsc_replay_last(vmsc_rec.replay)->end);
 	set_busy(0);
 }
 

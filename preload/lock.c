@@ -127,12 +127,15 @@ static void drain_all(struct vmsc_shared *shared, void (*drain)(const struct vms
 {
 	struct vmsc_pending *pending;
 
+	/* Its owner is back: who comes now waits for it again, and the kernel's VMAs stay as they are meanwhile. */
+	__atomic_store_n(&shared->stuck, 0, __ATOMIC_RELAXED);
 	while ((pending = oldest_pending(shared))) {
 		shared->drain_turn = pending->turn + 1;
 		drain(pending);
 		__atomic_store_n(&pending->state, VMSC_PENDING_FREE, __ATOMIC_RELEASE);
 		__atomic_fetch_sub(&shared->nr_pending, 1, __ATOMIC_RELAXED);
 	}
+	drain(NULL);
 }
 
 void vmsc_lock_release(void (*drain)(const struct vmsc_pending *))

@@ -21,7 +21,7 @@ bool vmsc_lock_try(uint32_t tid);
  */
 bool vmsc_lock_is_stuck(void);
 
-/* Gives the lock back, after @drain has been called on every pending call. */
+/* Gives the lock back, after @drain has been called on every pending call, and with NULL behind the last, if there were any. */
 void vmsc_lock_release(void (*drain)(const struct vmsc_pending *pending));
 
 /* Leaves a call for the owner. False: no room, the call is lost. */

@@ -61,6 +61,27 @@ void vmsc_snapshot_all(enum vmsc_when when)
 	(void)vmsc_look_all(false, tell_module, NULL); /* what can't be read now gives no names later, no more */
 }
 
+struct window {
+	uint64_t start, end, nr;
+};
+
+static int write_within(void *ctx, const struct vmsc_seen_record *seen, const char *name, size_t length)
+{
+	struct window *window = ctx;
+
+	if (seen->end <= window->start || seen->start >= window->end)
+		return 0;
+	return write_seen(&window->nr, seen, name, length);
+}
+
+void vmsc_snapshot_flags(enum vmsc_when when, uint64_t start, uint64_t end)
+{
+	struct window window = { start >= VMSC_PAGE_SIZE ? start - VMSC_PAGE_SIZE : 0, end + VMSC_PAGE_SIZE, 0 };
+
+	begin(when, window.start, window.end, true);
+	finish(vmsc_look_all(true, write_within, &window) ? window.nr + 1 : window.nr);
+}
+
 /* Does the model have a VMA that begins at @addr, or goes on there? */
 static bool is_mapped(uint64_t addr)
 {

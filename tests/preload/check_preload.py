@@ -492,11 +492,12 @@ def case_intrude():
 
 def case_blocked():
     """A call that waits for another thread keeps none from going on; what is then uncertain is said."""
-    for how in (), ("populate",):
-        run = Run("victim_blocked", *how)
+    for how, check in ((), "exit"), (("populate",), "exit"), (("advise",), "exit"), (("advise",), "call"):
+        run = Run("victim_blocked", *how, VMASCOPE_CHECK=check)
         trace = run.only()
         check_counts(run, trace)
-        need(report(run, run.files[0])["verdict"] == "match", "no match")
+        told = report(run, run.files[0])
+        need(told["verdict"] == "match", "%s %s: %s %s" % (how, check, told["verdict"], told["prediction"]))
 
 
 def case_fuse():

@@ -2,7 +2,8 @@
 /*
  * One thread's madvise() waits for a page that a userfaultfd shall give; the others go on mapping. The page
  * comes when they are done: with a recorder that lets them wait for it, never. With "populate" the one maps
- * and populates much memory, again and again, as long as the others map.
+ * and populates much memory, again and again, as long as the others map. With "advise" the others also advise
+ * the same pages, and what merges in the end shows who was the last.
  */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -21,10 +23,10 @@
 #define POPULATED      (256ul << 20)
 #define POPULATE_WRITE 23 /* MADV_POPULATE_WRITE */
 
-enum { PAGES = 4, ROUNDS = 1600, THREADS = 3 }; /* 14,400 calls */
+enum { PAGES = 4, ROUNDS = 1300, THREADS = 3, COMMON = 24 }; /* 15,600 calls at most */
 
-static char *area;
-static atomic_int waits;
+static char *area, *common;
+static atomic_int waits, seeds;
 
 static void *wait_for_pages(void *arg)
 {
@@ -45,11 +47,33 @@ static void *populate(void *arg)
 	return arg;
 }
 
+static int advise_somewhere(unsigned int *seed)
+{
+	static const int advice[] = {MADV_NORMAL, MADV_RANDOM,	 MADV_SEQUENTIAL, MADV_DONTFORK,
+				     MADV_DOFORK, MADV_DONTDUMP, MADV_DODUMP};
+	long page = rand_r(seed) % COMMON;
+
+	return madvise(common + page * PAGE, PAGE,
+		       advice[(size_t)rand_r(seed) % (sizeof(advice) / sizeof(advice[0]))]);
+}
+
+static int advise_all(void)
+{
+	for (int i = 0; i < COMMON; i++)
+		if (madvise(common + i * PAGE, PAGE, MADV_DONTFORK))
+			return 1;
+	return 0;
+}
+
 static void *map(void *arg)
 {
+	unsigned int seed = (unsigned int)atomic_fetch_add(&seeds, 1);
+
 	for (int i = 0; i < ROUNDS; i++) {
 		char *at = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+		if (common && advise_somewhere(&seed))
+			return area;
 		if (at == MAP_FAILED || mprotect(at, PAGE, PROT_READ) || munmap(at, 2 * PAGE))
 			return area;
 	}
@@ -96,6 +120,9 @@ int main(int argc, char **argv)
 	int fd, ret;
 
 	area = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (argc > 1 && argv[1][0] == 'a')
+		common =
+			mmap(NULL, COMMON * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	fd = populates ? 0 : watch();
 	if (fd < 0)
 		return 77;
@@ -109,6 +136,8 @@ int main(int argc, char **argv)
 	else if (ret || give_pages(fd))
 		return 1;
 	pthread_join(waiting, &failed);
+	if (common && advise_all())
+		return 1;
 	printf("mmap %d\nmunmap %d\nmprotect %d\n", THREADS * ROUNDS, THREADS * ROUNDS, THREADS * ROUNDS);
 	return ret || failed;
 }
