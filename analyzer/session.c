@@ -174,7 +174,7 @@ static void say_if_nothing(const struct session *session, const struct vmsc_reco
 			      recording->command[0], session->nr);
 	else
 		vmsc_complain("record: nothing was recorded: %s loads no LD_PRELOAD library (static or "
-			      "set-uid program), "
+			      "set-uid program), runs under valgrind, "
 			      "or no trace could be made",
 			      recording->command[0]);
 }
