@@ -38,6 +38,18 @@ static const char *zero_one(const char *choice)
 	return !choice ? NULL : !strcmp(choice, "on") ? "1" : "0";
 }
 
+/* AddressSanitizer ends a program that has a library loaded before its own. Ours takes nothing of what that
+ * intercepts. */
+static void allow_asan(void)
+{
+	const char *options = getenv("ASAN_OPTIONS");
+	char *more = vmsc_format("%s%sverify_asan_link_order=0", options ? options : "",
+				 options && *options ? ":" : "");
+
+	set("ASAN_OPTIONS", more);
+	free(more);
+}
+
 static void set_environment(const struct vmsc_recording *recording)
 {
 	const char *preload = getenv("LD_PRELOAD");
@@ -45,6 +57,7 @@ static void set_environment(const struct vmsc_recording *recording)
 					 : vmsc_format("%s", recording->library);
 	char *launcher = vmsc_format("%d", getppid());
 
+	allow_asan();
 	set("LD_PRELOAD", list);
 	set("VMASCOPE_TRACE", recording->trace);
 	set("VMASCOPE_OUT", recording->report ? recording->report : VMSC_NO_REPORT);

@@ -62,8 +62,8 @@ int vmsc_arena_start(void)
 {
 	int err = -EEXIST;
 
-	for (int i = 0; err && i < VMSC_OWN_TRIES; i++) {
-		base = VMSC_OWN_BASE + i * VMSC_OWN_SIZE;
+	for (int i = 0; err && i <= VMSC_OWN_TRIES; i++) {
+		base = i < VMSC_OWN_TRIES ? VMSC_OWN_BASE + i * VMSC_OWN_SIZE : VMSC_OWN_LAST_BASE;
 		next_byte = end_byte = base + VMSC_OWN_ARENA;
 		err = map_more(GROW_BY);
 	}

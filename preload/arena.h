@@ -22,6 +22,8 @@
 #define VMSC_OWN_BASE UINT64_C(0x3e0000000000)
 #define VMSC_OWN_SIZE UINT64_C(0x1000000000)
 #define VMSC_OWN_TRIES 16
+/* ThreadSanitizer and MemorySanitizer leave no other room to what they do not know. */
+#define VMSC_OWN_LAST_BASE UINT64_C(0x4000000000)
 #define VMSC_OWN_STATE 0
 #define VMSC_OWN_HEADER UINT64_C(0x1000000)
 #define VMSC_OWN_BALLAST UINT64_C(0x1800000)

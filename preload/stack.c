@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "arena.h"
+#include "bind.h"
 #include "memo.h"
 #include "door.h"
 #include "recorder.h"
@@ -117,6 +118,7 @@ bool vmsc_stack_load(void)
 	if (!symbol)
 		return false;
 	memcpy(&backtrace_of, &symbol, sizeof(symbol));
+	vmsc_bind_to_libc(library);
 	vmsc_memo_start(library);
 	dl_iterate_phdr(find_text, symbol);
 	if (dlinfo(library, RTLD_DI_TLS_MODID, &tls_module))

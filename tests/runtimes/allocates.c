@@ -38,17 +38,20 @@ int main(void)
 {
 	pthread_t threads[NR_THREADS];
 	long bytes = 0;
-	int status;
-	pid_t child;
+	int status = 0;
 
 	for (long i = 0; i < NR_THREADS; i++)
 		pthread_create(&threads[i], NULL, work, (void *)(i + 1));
+#ifndef ALONE /* a sanitizer's locks are not forked well: such a child hangs now and then */
+	pid_t child;
+
 	pthread_mutex_lock(&lock);
 	child = fork();
 	pthread_mutex_unlock(&lock);
 	if (!child)
 		_exit(work((void *)9) ? 5 : 6);
 	waitpid(child, &status, 0);
+#endif
 	for (int i = 0; i < NR_THREADS; i++) {
 		void *got;
 

@@ -78,6 +78,11 @@ RUNTIMES = {
     "mono": Runtime("mono {out}/threads.exe", "mcs -out:{out}/threads.exe {src}/threads.cs", needs=("mono",)),
     "qemu-user": Runtime("qemu-x86_64 {out}/parallel", CC + "-fopenmp {src}/parallel.c -o {out}/parallel",
                          needs=("qemu-x86_64",)),
+    "asan": Runtime("{out}/allocates", CC + "-DALONE -fsanitize=address {src}/allocates.c -o {out}/allocates -lpthread"),
+    "tsan": Runtime("{out}/allocates", CC + "-DALONE -fsanitize=thread {src}/allocates.c -o {out}/allocates -lpthread"),
+    "msan": Runtime("{out}/allocates", "clang -O1 -g -D_GNU_SOURCE -DALONE -fsanitize=memory {src}/allocates.c "
+                    "-o {out}/allocates -lpthread"),
+    "valgrind": Runtime("valgrind -q {out}/allocates", CC + "{src}/allocates.c -o {out}/allocates -lpthread"),
     "collector": Runtime("{out}/collected", CC + "{src}/collected.c -o {out}/collected -lgc -lpthread"),
     "collector-faults": Runtime("{out}/collected faults", CC + "{src}/collected.c -o {out}/collected -lgc -lpthread"),
     "io_uring": Runtime("{out}/rings", CC + "{src}/rings.c -o {out}/rings -luring -lpthread", why="io_uring"),
