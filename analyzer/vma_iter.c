@@ -256,8 +256,9 @@ static void write_code(struct code *code, const int *offsets, uint64_t end)
 	emit(code, (struct bpf_insn){.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 7});
 	emit(code, LOAD(6, 6, 0));
 	emit(code, LOAD(8, 7, offsets[START]));
-	emit(code, (struct bpf_insn){
-			   .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 9, .imm = (int32_t)(uint32_t)end});
+	emit(code, (struct bpf_insn){.code = BPF_LD | BPF_DW /* BPF_IMM */,
+				     .dst_reg = 9,
+				     .imm = (int32_t)(uint32_t)end});
 	emit(code, (struct bpf_insn){.imm = (int32_t)(end >> 32)});
 	to_pad = code->nr;
 	emit(code, (struct bpf_insn){.code = BPF_JMP | BPF_JGE | BPF_X, .dst_reg = 8, .src_reg = 9});
