@@ -2,6 +2,7 @@
 /* Maps a page at 0x200000000000, then ends as its argument says. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ static void *spin(void *arg)
 		free(malloc(300000));
 	return arg;
 }
+
+static volatile uintptr_t nowhere = 16; /* so that no compiler knows */
 
 int main(int argc, char **argv)
 {
@@ -44,7 +47,7 @@ int main(int argc, char **argv)
 	if (!strcmp(how, "kill"))
 		kill(getpid(), SIGKILL);
 	if (!strcmp(how, "segv"))
-		*(volatile int *)16 = 1;
+		*(volatile int *)(uintptr_t)nowhere = 1;
 	if (!strcmp(how, "thread")) {
 		pthread_create(&thread, NULL, end_in_thread, NULL);
 		pthread_exit(NULL);
