@@ -144,10 +144,10 @@ static int check_pages(const struct vmsc_mm *mm, const struct vmsc_node *node, u
 			return -EINVAL;
 		if (!(vm_flags & VMSC_VM(SHARED)))
 			return -EACCES;
-		return vm_flags & (has_rule(mm, VMSC_RULE_REMOVE_MAYWRITE) ? VMSC_VM(MAYWRITE)
-									   : VMSC_VM(WRITE))
-			       ? 0
-			       : -EACCES;
+		if (!(vm_flags &
+		      (has_rule(mm, VMSC_RULE_REMOVE_MAYWRITE) ? VMSC_VM(MAYWRITE) : VMSC_VM(WRITE))))
+			return -EACCES;
+		return vmsc_node_is_secret(mm, node) ? -EOPNOTSUPP : 0; /* it has no fallocate() */
 	case ADV_COLLAPSE:
 		return has_huge_page(node) ? 0 : -EINVAL;
 	case ADV_GUARD_INSTALL:
@@ -253,7 +253,7 @@ static int populate(struct vmsc_mm *mm, uint64_t start, uint64_t end, bool write
 		if (node->vma.start > start)
 			hole = -ENOMEM;
 		vm_flags = node->vma.vm_flags;
-		if (vm_flags & (VMSC_VM(IO) | VMSC_VM(PFNMAP)))
+		if ((vm_flags & (VMSC_VM(IO) | VMSC_VM(PFNMAP))) || vmsc_node_is_secret(mm, node))
 			return -EINVAL;
 		if (!(vm_flags & (write ? VMSC_VM(WRITE) : VMSC_VM(READ))))
 			return -EINVAL;
