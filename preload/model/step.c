@@ -91,6 +91,21 @@ static bool is_near_size_limit(const struct vmsc_mm *mm, const struct vmsc_call 
 				   (int64_t)(page_align(call->args[1]) >> VMSC_PAGE_SHIFT));
 }
 
+/* VMAs that there can be more when all is done: an mremap of several moves them one by one. */
+static uint64_t most_new(const struct vmsc_mm *mm, const struct vmsc_call *call)
+{
+	const uint64_t end = call->args[0] + call->args[1];
+	uint64_t nr = 2;
+
+	if (call->nr != NR_MREMAP || end < call->args[0])
+		return nr;
+	for (const struct vmsc_node *node = vmsc_tree_find(mm, call->args[0]);
+	     node && node->vma.start < end && mm->map_count + nr < mm->config.limits.max_map_count;
+	     node = node->next)
+		nr += 2;
+	return nr;
+}
+
 /* Could a limit have to do with it that is reached on the way? Only there does a dry run not see every
  * refusal. */
 static bool is_near_limit(const struct vmsc_mm *mm, const struct vmsc_call *call)
@@ -98,7 +113,7 @@ static bool is_near_limit(const struct vmsc_mm *mm, const struct vmsc_call *call
 	if (call->result == -ENOMEM && (is_near_data_limit(mm, call) || is_near_size_limit(mm, call)))
 		return true;
 	return (call->result == -ENOMEM || call->result == -EAGAIN) &&
-	       mm->map_count + 2 >= mm->config.limits.max_map_count;
+	       mm->map_count + most_new(mm, call) >= mm->config.limits.max_map_count;
 }
 
 /* What goes first makes room, which the dry run does not see. */
