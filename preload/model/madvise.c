@@ -369,8 +369,6 @@ int64_t vmsc_op_process_madvise(struct vmsc_mm *mm, const struct vmsc_call *call
 	}
 	if (!is_accessible(mm, range.start, range.end - range.start))
 		return -EFAULT;
-	if (range.start == range.end)
-		return call->has_result ? call->result : 0;
 	if (!has_rule(mm, VMSC_RULE_PROCESS_MADVISE_SELF)) {
 		if (call->has_result && call->result == -EPERM) {
 			mm->hidden = VMSC_HIDDEN_DRIVER; /* CAP_SYS_NICE */
@@ -379,6 +377,8 @@ int64_t vmsc_op_process_madvise(struct vmsc_mm *mm, const struct vmsc_call *call
 		if (!is_for_others(number))
 			return -EINVAL;
 	}
+	if (range.start == range.end)
+		return call->has_result ? call->result : 0;
 	if (size != range.end - range.start)
 		return advise_several(mm, call, find_advice(mm, number), out);
 	ret = advise(mm, &range, number, call, out);

@@ -83,6 +83,8 @@ static int refusal_of_hook(const struct vmsc_mm *mm, const struct vmsc_mapping *
 	if (mapping->file.mode & VMSC_FILE_SECRET) {
 		if (!(mapping->vm_flags & VMSC_VM(MAYSHARE)))
 			return -EINVAL;
+		if (!has_rule(mm, VMSC_RULE_SECRETMEM_LOCKED))
+			return 0;
 		return vmsc_mm_may_lock(mm, VMSC_VM(LOCKED), mapping->len) ? 0 : -EAGAIN;
 	}
 	return mapping->lacks_pages ? -ENOMEM : 0;

@@ -337,7 +337,8 @@ static bool is_refused_by_driver(struct vmsc_mm *mm, const struct remap *remap, 
 
 	if (file.mode & FILE_RING)
 		return !file.ring;
-	if (!remap->call->has_result || remap->call->result != -EINVAL || file.kind != VMSC_FILE_OTHER)
+	if (!remap->call->has_result || remap->call->result != -EINVAL || file.kind != VMSC_FILE_OTHER ||
+	    (file.mode & VMSC_FILE_SECRET))
 		return false;
 	mm->hidden = VMSC_HIDDEN_DRIVER;
 	return true;
