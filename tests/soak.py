@@ -18,6 +18,7 @@ OWN_SLOTS = (0x3e0000000000, 0x3f0000000000)  # preload/arena.h
 PERIOD = 2  # seconds between two looks at a process's memory
 SAMPLES = 20  # fewer say nothing about growth
 GROWTH, GROWTH_BYTES = 1.05, 512 << 10  # what the last fifth of a process's time may have more than the second
+STATED = {"fuzz": 32 << 20}  # the fuzzer's tables are as large as the largest address space that a seed made
 STRESSORS = ("vm", "mmap", "mremap", "madvise", "mprotect", "munmap", "brk", "stack", "fork", "mlock", "shm", "vma", "mmapfork",
              "shm-sysv", "mmapaddr", "mmapfixed", "mmapmany", "madvise", "memfd", "pkey", "remap", "userfaultfd", "zombie")
 PYTHON = """
@@ -102,15 +103,16 @@ class Watch(threading.Thread):
             self.seen.append(now)
             time.sleep(PERIOD)
 
-    def verdict(self):
-        """In words, and whether it grew: is the least of the end more than that of the beginning, without the first fifth?"""
+    def verdict(self, stated=0):
+        """In words, and whether it grew: is the least of the end more than that of the beginning, without the first fifth, and more
+        than the @stated bytes?"""
         self.join()
         fifth = len(self.seen) // 5
         if len(self.seen) < SAMPLES:
             return None, False
         early, late = min(self.seen[fifth:2 * fifth]), min(self.seen[-fifth:])
         return "%.1f MiB, then %.1f MiB" % (early / (1 << 20), late / (1 << 20)), \
-            late > early * GROWTH + GROWTH_BYTES
+            late > max(early * GROWTH + GROWTH_BYTES, stated)
 
 
 class Soak:
@@ -150,7 +152,7 @@ class Soak:
                        for pid in ([process.pid] if what != "recorder" else traced[:1])]
             out, err = process.communicate()
         for what, watch in watches:
-            words, grew = watch.verdict()
+            words, grew = watch.verdict(STATED.get(name, 0))
             with self.lock:
                 if words:
                     self.memory[name + ", " + what] = words
