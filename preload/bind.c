@@ -16,9 +16,9 @@
 
 /* What the dynamic section says of the symbols that a library asks for. */
 struct imports {
-	const ElfW(Sym) * symbols;
+	const ElfW(Sym) *symbols;
 	const char *names;
-	const ElfW(Rela) * all[2];
+	const ElfW(Rela) *all[2];
 	size_t sizes[2];
 };
 
@@ -123,7 +123,7 @@ static void put(uint64_t *slot, uint64_t target)
 /* dlsym() is asked for what has to be changed only: a sentence about what it does not find would stay in the
  * program's heap. */
 static void bind_one(const struct binding *binding, const struct link_map *map, const struct imports *imports,
-		     const ElfW(Rela) * rela)
+		     const ElfW(Rela) *rela)
 {
 	const ElfW(Sym) *symbol = &imports->symbols[ELF64_R_SYM(rela->r_info)];
 	uint64_t *slot = (uint64_t *)(map->l_addr + rela->r_offset), type = ELF64_R_TYPE(rela->r_info);

@@ -5,15 +5,14 @@
  * know nothing of our memory.
  */
 #include <emmintrin.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "inject.h"
 
 #ifndef __clang__
-#pragma GCC optimize(                                                                                        \
-	"no-tree-loop-distribute-patterns") /* it makes a call of strlen() of the loop in strlen() */
+/* It makes a call of strlen() of the loop in strlen(). */
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif
 
 #define CHUNK	    16
@@ -81,8 +80,8 @@ void *memmove(void *to, const void *from, size_t size)
 		copy_few(to, from, size);
 		return to;
 	}
-	if ((uintptr_t)to - (uintptr_t)from >=
-	    size) { /* upwards nothing is written that is still to be read */
+	/* Upwards nothing is written that is still to be read. */
+	if ((uintptr_t)to - (uintptr_t)from >= size) {
 		__asm__ volatile("rep movsb" : "+D"(at), "+S"(source), "+c"(size) : : "memory");
 		return to;
 	}

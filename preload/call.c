@@ -267,10 +267,21 @@ void vmsc_call_drain(const struct vmsc_pending *pending)
 	set_busy(0);
 }
 
-/* brk tells it by its answer. */
+/* Could what may be committed have refused it? Others, madvise above all, say ENOMEM of a hole, and often. */
 static bool is_short_of_memory(const struct vmsc_captured *call)
 {
-	return call->nr == SYS_brk ? call->args[0] && (uint64_t)call->result < call->args[0] : call->result == -ENOMEM;
+	switch (call->nr) {
+	case SYS_brk: /* tells it by its answer */
+		return call->args[0] && (uint64_t)call->result < call->args[0];
+	case SYS_mmap:
+	case SYS_mremap:
+	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+	case SYS_shmat:
+		return call->result == -ENOMEM;
+	default:
+		return false;
+	}
 }
 
 static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], const struct vmsc_frames *frames)
