@@ -27,8 +27,8 @@
 /* What came of it; several processes add to it. */
 struct tally {
 	_Atomic uint64_t next; /* seed that nobody has taken yet */
-	_Atomic uint64_t steps, calls, differing, failed, interrupted, asked, predicted, undetermined,
-		questions, unasked;
+	_Atomic uint64_t steps, calls, differing, failed, interrupted, endless, asked, predicted,
+		undetermined, questions, unasked;
 	_Atomic bool stopped; /* no process can be made */
 	atomic_flag printing;
 };
@@ -131,19 +131,28 @@ static void tell_difference(const struct hunt *hunt, const struct vmsc_run *run,
 	atomic_flag_clear(&hunt->tally->printing);
 }
 
-static void one_seed(struct hunt *hunt, struct vmsc_run *run, struct vmsc_trial *trial)
+/* Again, while the machine does not let it be made. */
+static void try_seed(struct hunt *hunt, struct vmsc_run *run, struct vmsc_trial *trial)
 {
-	struct tally *tally = hunt->tally;
 	struct vmsc_fuzz fuzz;
 
 	for (int tries = 0; tries < MOST_TRIES; tries++) {
 		begin_run(hunt, &fuzz, run);
 		vmsc_run_do(run, &fuzz, trial);
 		if (run->verdict != VMSC_TRIAL_FAILED || !run->interrupted)
-			break;
-		tally->interrupted++;
+			return;
 		fprintf(stderr, "fuzz: seed %" PRIu64 ", step %zu: %s\n", hunt->seed, run->nr, run->why);
+		if (run->endless)
+			return;
+		hunt->tally->interrupted++;
 	}
+}
+
+static void one_seed(struct hunt *hunt, struct vmsc_run *run, struct vmsc_trial *trial)
+{
+	struct tally *tally = hunt->tally;
+
+	try_seed(hunt, run, trial);
 	tally->steps += run->nr;
 	tally->calls += trial->calls;
 	tally->asked += trial->addresses_asked;
@@ -151,7 +160,8 @@ static void one_seed(struct hunt *hunt, struct vmsc_run *run, struct vmsc_trial 
 	tally->undetermined += trial->undetermined;
 	tally->questions += trial->asked;
 	tally->unasked += trial->unasked;
-	if (run->verdict == VMSC_TRIAL_SAME || run->verdict == VMSC_TRIAL_UNKNOWN)
+	tally->endless += run->endless;
+	if (run->verdict == VMSC_TRIAL_SAME || run->verdict == VMSC_TRIAL_UNKNOWN || run->endless)
 		return;
 	tally->stopped = !run->nr;
 	if (run->nr && hunt->shrink)
@@ -225,6 +235,9 @@ static int tell_tally(const struct hunt *hunt, bool good)
 		printf("fuzz: %" PRIu64
 		       " times a process was killed or had no time, and its seed was tried again\n",
 		       tally->interrupted);
+	if (tally->endless)
+		printf("fuzz: %" PRIu64 " calls did not return, and the rest of their seeds was not made\n",
+		       tally->endless);
 	if (tally->differing)
 		return VMSC_EXIT_DIFFERS;
 	return !good || tally->failed || !tally->steps ? VMSC_EXIT_TROUBLE : VMSC_EXIT_GOOD;

@@ -45,10 +45,10 @@ void vmsc_fuzz_next(struct vmsc_fuzz *fuzz, const struct vmsc_trial_view *view, 
 /* A sequence of steps, and what came of it. */
 struct vmsc_run {
 	struct vmsc_trial_config config;
-	size_t nr;
+	size_t nr, drawn; /* steps made; with those that are still to be made */
 	struct vmsc_step steps[VMSC_FUZZ_STEPS];
 	enum vmsc_trial_verdict verdict; /* of the last step */
-	bool interrupted;		 /* vmsc_trial's */
+	bool interrupted, endless;	 /* vmsc_trial's */
 	char why[400];
 	int64_t said;		     /* the model's answer to the last step */
 	struct vmsc_trial_view view; /* what the kernel showed last */

@@ -425,11 +425,13 @@ static bool is_unmerging(const struct vmsc_step *step)
 		(step->call.nr == SYS_process_madvise && args[3] == MADV_UNMERGEABLE));
 }
 
-/* Also what was drawn at random may say MAP_LOCKED or MAP_POPULATE. */
+/* Also what was drawn at random may say MAP_LOCKED or MAP_POPULATE. Where new mappings are locked, also on
+ * fault only, droppable ones are populated: their VMAs are not VM_LOCKONFAULT (mlock-skips-droppable). */
 static bool wants_pages(const struct vmsc_step *step)
 {
 	return step->kind == VMSC_STEP_CALL && step->call.nr == SYS_mmap &&
-	       (step->call.args[3] & (MAP_LOCKED | MAP_POPULATE));
+	       ((step->call.args[3] & (MAP_LOCKED | MAP_POPULATE)) ||
+		(step->call.args[3] & MAP_TYPE) == TYPE_DROPPABLE);
 }
 
 /* How much of guard pages, which take a page table for each 2 MiB. */

@@ -19,30 +19,30 @@ static size_t draw(struct vmsc_fuzz *fuzz, const struct vmsc_trial *trial, struc
 	return nr;
 }
 
-/* Processes that there are not after all: their fork failed, or was not made. */
-static void forget_forks(struct vmsc_fuzz *fuzz, const struct vmsc_step *steps, size_t nr, bool made)
+/* Processes that there are not after all: their fork failed. */
+static void forget_forks(struct vmsc_fuzz *fuzz, const struct vmsc_step *steps, size_t nr)
 {
 	for (size_t i = 0; i < nr && fuzz; i++)
-		if (steps[i].kind == VMSC_STEP_FORK && (steps[i].result || !made))
+		if (steps[i].kind == VMSC_STEP_FORK && steps[i].result)
 			fuzz->processes--;
 }
 
 static void make_steps(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial *trial, size_t nr)
 {
-	size_t drawn = fuzz ? run->nr : nr, made;
+	size_t made;
 
 	for (; run->nr < nr && run->verdict == VMSC_TRIAL_SAME; run->nr += made) {
 		struct vmsc_step *steps = &run->steps[run->nr];
 
-		if (run->nr == drawn)
-			drawn += draw(fuzz, trial, steps, nr - run->nr);
-		made = vmsc_trial_steps(trial, steps, drawn - run->nr, &run->verdict);
-		forget_forks(fuzz, steps, made, true);
+		if (run->nr == run->drawn)
+			run->drawn += draw(fuzz, trial, steps, nr - run->nr);
+		made = vmsc_trial_steps(trial, steps, run->drawn - run->nr, &run->verdict);
+		forget_forks(fuzz, steps, made);
 	}
-	forget_forks(fuzz, &run->steps[run->nr], drawn - run->nr, false);
 }
 
-/* Each by itself: what can't be told of several in a row is learned so. */
+/* Each by itself: what can't be told of several in a row is learned so. What is drawn stays drawn, so that a
+ * seed is the same sequence whatever is known already. */
 static void make_again(struct vmsc_run *run, struct vmsc_trial *trial)
 {
 	size_t nr = run->nr;
@@ -58,6 +58,7 @@ void vmsc_run_do(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial
 	size_t nr = run->nr;
 
 	run->nr = 0;
+	run->drawn = fuzz ? 0 : nr;
 	run->verdict = vmsc_trial_begin(trial, &run->config) ? VMSC_TRIAL_SAME : VMSC_TRIAL_FAILED;
 	make_steps(run, fuzz, trial, nr);
 	while (run->verdict == VMSC_TRIAL_AGAIN) {
@@ -68,6 +69,7 @@ void vmsc_run_do(struct vmsc_run *run, struct vmsc_fuzz *fuzz, struct vmsc_trial
 		run->verdict = vmsc_trial_check(trial);
 	snprintf(run->why, sizeof(run->why), "%s", trial->why);
 	run->interrupted = trial->interrupted;
+	run->endless = trial->endless;
 	run->view = trial->view;
 	run->said = trial->out.predicted;
 	vmsc_trial_end(trial);

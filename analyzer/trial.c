@@ -26,6 +26,7 @@
 
 static volatile sig_atomic_t watched; /* the process that is killed when a step never returns */
 static volatile sig_atomic_t was_late;
+static volatile sig_atomic_t was_running; /* all the time */
 
 /* The process's state, and the processor time that it has had. */
 static char state_of(pid_t pid, uint64_t *ticks)
@@ -55,7 +56,8 @@ static bool is_slow(void)
 	uint64_t ticks = 0;
 	char state = state_of((pid_t)watched, &ticks);
 
-	return (state == 'R' || state == 't') && ticks < STEP_TICKS;
+	was_running = was_running || ticks >= STEP_TICKS;
+	return (state == 'R' || state == 't') && !was_running;
 }
 
 static void on_alarm(int sig)
@@ -80,6 +82,7 @@ static void watch(pid_t pid)
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
 
 	was_late = 0;
+	was_running = 0;
 	watched = pid;
 	sigaction(SIGALRM, &action, NULL);
 	alarm(pid ? STEP_SECONDS : 0);
@@ -164,8 +167,12 @@ static enum vmsc_trial_verdict failed(struct vmsc_trial *trial, const char *what
 static enum vmsc_trial_verdict died(struct vmsc_trial *trial, const struct vmsc_puppet *puppet)
 {
 	trial->interrupted = was_late || puppet->killed == SIGKILL;
+	trial->endless = was_late && was_running;
 	watched = 0;
-	if (was_late)
+	if (trial->endless)
+		snprintf(trial->why, sizeof(trial->why), "no answer in %d seconds of processor time",
+			 STEP_TICKS / 100);
+	else if (was_late)
 		snprintf(trial->why, sizeof(trial->why),
 			 "no answer in %d seconds: the machine is busy, or the call never returns",
 			 STEP_SECONDS);

@@ -93,6 +93,7 @@ struct vmsc_trial {
 	char why[400];
 	bool again;	  /* vmsc_trial_compare() could not tell */
 	bool interrupted; /* it failed because the process was killed or had no time: made again it may not */
+	bool endless;	  /* nor did its last call return in all the time that it had */
 };
 
 /* False with trial->why: no such process can be made here. */
