@@ -269,12 +269,15 @@ static bool is_range(uint64_t start, uint64_t end)
 	return start < end && !((start | end) & PAGE_MASK_);
 }
 
-/* Puts a complete VMA into a free range; a node must be in reserve. */
+/* Puts a complete VMA into a free range; a node must be in reserve. What may not be split is never merged,
+ * whoever says what it is: _install_special_mapping() and hugetlbfs set VM_DONTEXPAND. */
 static void place_vma(struct vmsc_mm *mm, const struct vmsc_vma *vma)
 {
 	struct vmsc_node *node = vmsc_node_take(mm);
 
 	node->vma = *vma;
+	if ((vma->traits & VMSC_VMA_SPECIAL_MAPPING) || (vma->vm_flags & VMSC_VM(HUGETLB)))
+		node->vma.vm_flags |= VMSC_VM(DONTEXPAND);
 	if (vma->anon_vma >= mm->next_anon_vma)
 		mm->next_anon_vma = vma->anon_vma + 1;
 	if (vma->file >= mm->next_file)
