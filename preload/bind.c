@@ -24,7 +24,7 @@ struct imports {
 
 static struct imports read_imports(const struct link_map *map)
 {
-	struct imports imports = {0};
+	struct imports imports = { 0 };
 
 	for (const ElfW(Dyn) *at = map->l_ld; at->d_tag != DT_NULL; at++) {
 		switch (at->d_tag) {
@@ -59,7 +59,7 @@ static struct span span_of(const struct link_map *map)
 {
 	const ElfW(Ehdr) *header = (const void *)map->l_addr;
 	const ElfW(Phdr) *segments = (const void *)(map->l_addr + header->e_phoff);
-	struct span span = {map->l_addr, map->l_addr};
+	struct span span = { map->l_addr, map->l_addr };
 
 	for (int i = 0; i < header->e_phnum; i++) {
 		if (segments[i].p_type == PT_LOAD)
@@ -97,7 +97,7 @@ static bool is_named(const struct link_map *map, const char *name)
 
 static struct binding find_libc(struct link_map *first)
 {
-	struct binding binding = {.allowed[2] = {vmsc_rec.text_start, vmsc_rec.text_end}};
+	struct binding binding = { .allowed[2] = { vmsc_rec.text_start, vmsc_rec.text_end } };
 
 	for (struct link_map *map = first; map; map = map->l_next) {
 		if (is_named(map, "libc.so.6")) {
@@ -129,8 +129,8 @@ static void bind_one(const struct binding *binding, const struct link_map *map, 
 	uint64_t *slot = (uint64_t *)(map->l_addr + rela->r_offset), type = ELF64_R_TYPE(rela->r_info);
 	void *target;
 
-	if ((type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT) || symbol->st_shndx != SHN_UNDEF ||
-	    !*slot || ELF64_ST_TYPE(symbol->st_info) == STT_OBJECT || is_allowed(binding, *slot))
+	if ((type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT) || symbol->st_shndx != SHN_UNDEF || !*slot ||
+	    ELF64_ST_TYPE(symbol->st_info) == STT_OBJECT || is_allowed(binding, *slot))
 		return;
 	target = dlsym(binding->libc, imports->names + symbol->st_name);
 	if (target)

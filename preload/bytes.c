@@ -15,7 +15,7 @@
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif
 
-#define CHUNK	    16
+#define CHUNK 16
 #define LONG_ENOUGH 512 /* for the processor's own copying to be worth its start */
 
 static __m128i load(const char *from)
@@ -29,13 +29,13 @@ static void store(char *to, __m128i bytes)
 }
 
 /* In two pieces of one size, which may overlap, and are both read before either is written. */
-#define COPY_TWO(type)                                                                                       \
-	do {                                                                                                 \
-		type first, last;                                                                            \
-		__builtin_memcpy(&first, from, sizeof(type));                                                \
-		__builtin_memcpy(&last, from + size - sizeof(type), sizeof(type));                           \
-		__builtin_memcpy(to, &first, sizeof(type));                                                  \
-		__builtin_memcpy(to + size - sizeof(type), &last, sizeof(type));                             \
+#define COPY_TWO(type)                                                                                                 \
+	do {                                                                                                           \
+		type first, last;                                                                                      \
+		__builtin_memcpy(&first, from, sizeof(type));                                                          \
+		__builtin_memcpy(&last, from + size - sizeof(type), sizeof(type));                                     \
+		__builtin_memcpy(to, &first, sizeof(type));                                                            \
+		__builtin_memcpy(to + size - sizeof(type), &last, sizeof(type));                                       \
 	} while (0)
 
 static void copy_few(char *to, const char *from, size_t size)

@@ -9,18 +9,16 @@
 
 /* One bit for each opcode, lowest first: has a ModRM byte; has an immediate of one byte; of four (two with
  * prefix 66). */
-static const uint32_t one_modrm[8] = {0x0f0f0f0f, 0x0f0f0f0f, 0,	  0x00000a08,
-				      0x0000fffb, 0,	      0xff0f00c3, 0xc0c00000};
-static const uint32_t one_byte[8] = {0x10101010, 0x10101010, 0,		 0xffff0c00,
-				     0x00000009, 0x00ff0100, 0x00002043, 0x000008ff};
-static const uint32_t one_four[8] = {0x20202020, 0x20202020, 0,		 0x00000300,
-				     0x00000002, 0xff000200, 0x00000080, 0x00000300};
-static const uint32_t two_plain[8] = {0x00000be0, 0x00ff0000, 0,	  0x00800000,
-				      0x0000ffff, 0x00000707, 0x0000ff00, 0};
+static const uint32_t one_modrm[8] = { 0x0f0f0f0f, 0x0f0f0f0f, 0, 0x00000a08, 0x0000fffb, 0, 0xff0f00c3, 0xc0c00000 };
+static const uint32_t one_byte[8] = { 0x10101010, 0x10101010, 0,	  0xffff0c00,
+				      0x00000009, 0x00ff0100, 0x00002043, 0x000008ff };
+static const uint32_t one_four[8] = { 0x20202020, 0x20202020, 0,	  0x00000300,
+				      0x00000002, 0xff000200, 0x00000080, 0x00000300 };
+static const uint32_t two_plain[8] = { 0x00000be0, 0x00ff0000, 0, 0x00800000, 0x0000ffff, 0x00000707, 0x0000ff00, 0 };
 /* Prefixes but for REX; what is no instruction in 64-bit mode. */
-static const uint32_t prefixes[8] = {0, 0x40404040, 0, 0x000000f0, 0, 0, 0, 0x000d0000};
-static const uint32_t bad[8] = {0xc0c040c0, 0x80808080, 0, 0x00000003, 0x04000004, 0, 0x00704000, 0x00000400};
-static const uint32_t two_byte[8] = {0, 0, 0, 0x000f0000, 0, 0x04001010, 0x00000074, 0};
+static const uint32_t prefixes[8] = { 0, 0x40404040, 0, 0x000000f0, 0, 0, 0, 0x000d0000 };
+static const uint32_t bad[8] = { 0xc0c040c0, 0x80808080, 0, 0x00000003, 0x04000004, 0, 0x00704000, 0x00000400 };
+static const uint32_t two_byte[8] = { 0, 0, 0, 0x000f0000, 0, 0x04001010, 0x00000074, 0 };
 
 struct bytes {
 	const unsigned char *at;
@@ -130,7 +128,7 @@ static bool take_opcode(struct bytes *from, struct vmsc_insn *insn, unsigned int
 
 bool vmsc_decode(const unsigned char *at, size_t size, struct vmsc_insn *insn)
 {
-	struct bytes from = {at, 0, size < 15 ? size : 15};
+	struct bytes from = { at, 0, size < 15 ? size : 15 };
 	unsigned int first, rex = 0;
 	bool is_known;
 
@@ -199,8 +197,7 @@ bool vmsc_insn_is_jump(const struct vmsc_insn *insn, const unsigned char *at, in
 
 static bool is_call(const struct vmsc_insn *insn)
 {
-	return is_one(insn, 0xe8, 0xe8) ||
-	       (is_one(insn, 0xff, 0xff) && ((insn->reg & 7) == 2 || (insn->reg & 7) == 3));
+	return is_one(insn, 0xe8, 0xe8) || (is_one(insn, 0xff, 0xff) && ((insn->reg & 7) == 2 || (insn->reg & 7) == 3));
 }
 
 /* rbx, rbp, rsp, r12 to r15: a function gives them back. */
@@ -230,8 +227,8 @@ static bool only_reads(const struct vmsc_insn *insn)
 		return group == 4 || to_memory;
 	return is_one(insn, 0x84, 0x85) || is_one(insn, 0xa8, 0xa9) || is_one(insn, 0x70, 0x7f) ||
 	       is_one(insn, 0xe9, 0xeb) || is_one(insn, 0x68, 0x68) || is_one(insn, 0x6a, 0x6a) ||
-	       is_one(insn, 0x50, 0x57) || (is_one(insn, 0x90, 0x90) && !insn->rm) ||
-	       is_two(insn, 0x80, 0x8f) || is_two(insn, 0xa3, 0xa3) || is_two(insn, 0x0b, 0x0b) ||
+	       is_one(insn, 0x50, 0x57) || (is_one(insn, 0x90, 0x90) && !insn->rm) || is_two(insn, 0x80, 0x8f) ||
+	       is_two(insn, 0xa3, 0xa3) || is_two(insn, 0x0b, 0x0b) ||
 	       (is_two(insn, 0x18, 0x1f) && (to_memory || group == 7));
 }
 
@@ -242,15 +239,14 @@ static bool is_vector_move(const struct vmsc_insn *insn)
 
 	if (insn->map != VMSC_MAP_0F)
 		return false;
-	return (op >= 0x10 && op <= 0x17) || op == 0x28 || op == 0x29 || (op >= 0x60 && op <= 0x6f) ||
-	       op == 0x7f || op == 0xd6 || op == 0xef || (op == 0x7e && insn->mod != 3);
+	return (op >= 0x10 && op <= 0x17) || op == 0x28 || op == 0x29 || (op >= 0x60 && op <= 0x6f) || op == 0x7f ||
+	       op == 0xd6 || op == 0xef || (op == 0x7e && insn->mod != 3);
 }
 
 /* Writes its ModRM reg operand and nothing else. */
 static bool writes_reg_only(const struct vmsc_insn *insn)
 {
-	if (insn->map == VMSC_MAP_ONE && insn->opcode < 0x38 && (insn->opcode & 7) >= 2 &&
-	    (insn->opcode & 7) < 4)
+	if (insn->map == VMSC_MAP_ONE && insn->opcode < 0x38 && (insn->opcode & 7) >= 2 && (insn->opcode & 7) < 4)
 		return true;
 	return is_one(insn, 0x8a, 0x8b) || is_one(insn, 0x8d, 0x8d) || is_one(insn, 0x63, 0x63) ||
 	       is_one(insn, 0x69, 0x69) || is_one(insn, 0x6b, 0x6b) || is_two(insn, 0x40, 0x4f) ||
@@ -280,8 +276,7 @@ static bool is_byte_sized(const struct vmsc_insn *insn)
 }
 
 /* The instructions by which numbers come into registers. */
-static enum vmsc_effect moves(const struct vmsc_insn *insn, const unsigned char *at, unsigned int reg,
-			      uint32_t *value)
+static enum vmsc_effect moves(const struct vmsc_insn *insn, const unsigned char *at, unsigned int reg, uint32_t *value)
 {
 	if ((is_one(insn, 0xb8, 0xbf) || (is_one(insn, 0xc7, 0xc7) && insn->mod == 3)) && insn->rm == reg) {
 		memcpy(value, at + insn->immediate_at, sizeof(*value));
@@ -310,8 +305,7 @@ static bool writes_one(const struct vmsc_insn *insn, unsigned int *reg)
 	*reg = VMSC_REG_RAX;
 	if (is_one(insn, 0x98, 0x98) || (is_two(insn, 0xb0, 0xb1) && to_memory))
 		return true;
-	if (insn->map == VMSC_MAP_ONE && insn->opcode < 0x38 && (insn->opcode & 7) >= 4 &&
-	    (insn->opcode & 7) < 6)
+	if (insn->map == VMSC_MAP_ONE && insn->opcode < 0x38 && (insn->opcode & 7) >= 4 && (insn->opcode & 7) < 6)
 		return true;
 	*reg = insn->reg;
 	return to_memory && (is_one(insn, 0x86, 0x87) || is_two(insn, 0xc0, 0xc1));
@@ -346,15 +340,13 @@ enum vmsc_effect vmsc_insn_effect(const struct vmsc_insn *insn, const unsigned c
 	if (writes_reg_only(insn))
 		return is_other_register(insn, insn->reg, reg) ? VMSC_EFFECT_NONE : VMSC_EFFECT_OTHER;
 	if (writes_rm_only(insn))
-		return insn->mod != 3 || is_other_register(insn, insn->rm, reg) ? VMSC_EFFECT_NONE
-										: VMSC_EFFECT_OTHER;
+		return insn->mod != 3 || is_other_register(insn, insn->rm, reg) ? VMSC_EFFECT_NONE : VMSC_EFFECT_OTHER;
 	return VMSC_EFFECT_OTHER;
 }
 
 bool vmsc_insn_can_move(const struct vmsc_insn *insn)
 {
-	if (is_vector_move(insn) || writes_reg_only(insn) || is_one(insn, 0xb0, 0xbf) ||
-	    is_two(insn, 0x1e, 0x1f))
+	if (is_vector_move(insn) || writes_reg_only(insn) || is_one(insn, 0xb0, 0xbf) || is_two(insn, 0x1e, 0x1f))
 		return true;
 	if (is_one(insn, 0xff, 0xff))
 		return (insn->reg & 7) < 2;

@@ -12,12 +12,12 @@ enum vmsc_opcode_map { VMSC_MAP_ONE, VMSC_MAP_0F, VMSC_MAP_0F38, VMSC_MAP_0F3A }
 
 struct vmsc_insn {
 	uint8_t length, opcode;
-	uint8_t map;	     /* enum vmsc_opcode_map */
-	bool is_vector;	     /* VEX or EVEX */
+	uint8_t map; /* enum vmsc_opcode_map */
+	bool is_vector; /* VEX or EVEX */
 	bool wide, is_short; /* REX.W; prefix 66 */
 	bool has_modrm;
 	uint8_t mod, reg, rm; /* with the bits of REX; rm is a register only where mod is 3 */
-	uint8_t third;	      /* VEX: the third register */
+	uint8_t third; /* VEX: the third register */
 	uint8_t immediate_at; /* where the immediate operand begins; of branches the distance */
 };
 
@@ -28,10 +28,10 @@ bool vmsc_decode(const unsigned char *at, size_t size, struct vmsc_insn *insn);
 #define VMSC_REG_RDX 2
 
 enum vmsc_effect {
-	VMSC_EFFECT_NONE,   /* the register keeps its value */
+	VMSC_EFFECT_NONE, /* the register keeps its value */
 	VMSC_EFFECT_NUMBER, /* it is now *@value */
-	VMSC_EFFECT_COPY,   /* it is now what register *@value was */
-	VMSC_EFFECT_OTHER,  /* perhaps anything */
+	VMSC_EFFECT_COPY, /* it is now what register *@value was */
+	VMSC_EFFECT_OTHER, /* perhaps anything */
 };
 
 /* What @insn, at @at, does to @reg. */

@@ -10,7 +10,7 @@
 
 #include "inject.h"
 
-#define JUMP_SIZE  5
+#define JUMP_SIZE 5
 #define MAX_COPIED 24
 
 static uint64_t next_byte = 0, end_byte = 0;
@@ -73,7 +73,7 @@ static bool move_distance(unsigned char *at, uint64_t from, uint64_t to)
 
 uint64_t vmsc_displace(const unsigned char *from, const unsigned char *to, const char *target)
 {
-	unsigned char copy[MAX_COPIED + JUMP_SIZE] = {0};
+	unsigned char copy[MAX_COPIED + JUMP_SIZE] = { 0 };
 	size_t size = to - from, relative, length;
 	uint64_t room;
 

@@ -69,7 +69,8 @@ static bool claim_end(void)
 static void write_end(enum vmsc_ended ended, int status)
 {
 	static const enum vmsc_when whens[] = {
-		[VMSC_ENDED_EXIT] = VMSC_WHEN_EXIT, [VMSC_ENDED_EXEC] = VMSC_WHEN_EXEC,
+		[VMSC_ENDED_EXIT] = VMSC_WHEN_EXIT,
+		[VMSC_ENDED_EXEC] = VMSC_WHEN_EXEC,
 		[VMSC_ENDED_SIGNAL] = VMSC_WHEN_SIGNAL,
 	};
 

@@ -11,12 +11,12 @@
 
 #include "decode.h"
 
-#define NR_STATES  64
-#define NOWHERE	   UINT32_MAX
-#define RELATIVE   0x1b /* pointers: four bytes, signed, from where they are; from the table's begin */
+#define NR_STATES 64
+#define NOWHERE UINT32_MAX
+#define RELATIVE 0x1b /* pointers: four bytes, signed, from where they are; from the table's begin */
 #define FROM_TABLE 0x3b
 #define FOUR_BYTES 0x03
-#define TABLE_AT   12
+#define TABLE_AT 12
 
 static bool add_jump(struct vmsc_function *function, uint32_t from, uint32_t to)
 {
@@ -91,7 +91,7 @@ static bool add_state(struct search *search, uint32_t index, uint32_t reg)
 	}
 	if (search->nr == NR_STATES)
 		return false;
-	search->states[search->nr++] = (struct state){index, reg};
+	search->states[search->nr++] = (struct state){ index, reg };
 	return true;
 }
 
@@ -122,8 +122,7 @@ static bool go_back(struct search *search, uint32_t index, uint32_t reg)
 
 	if (index == NOWHERE || !decode_at(search->function, index, &insn))
 		return false;
-	switch (vmsc_insn_effect(&insn, search->function->begin + search->function->insns[index], reg,
-				 &value)) {
+	switch (vmsc_insn_effect(&insn, search->function->begin + search->function->insns[index], reg, &value)) {
 	case VMSC_EFFECT_NONE:
 		return add_state(search, index, reg);
 	case VMSC_EFFECT_NUMBER:
@@ -184,7 +183,7 @@ bool vmsc_function_has_insn(const struct vmsc_function *function, uint32_t at)
 
 bool vmsc_numbers_find(const struct vmsc_function *function, uint32_t call, struct vmsc_numbers *numbers)
 {
-	struct search search = {.function = function, .numbers = numbers, .nr = 0};
+	struct search search = { .function = function, .numbers = numbers, .nr = 0 };
 	uint32_t index = index_of(function, call);
 
 	numbers->nr = 0;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VMSC_NUMBERS_MAX    16
+#define VMSC_NUMBERS_MAX 16
 #define VMSC_FUNCTION_INSNS 12288
 #define VMSC_FUNCTION_JUMPS 3072
 

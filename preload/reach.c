@@ -12,7 +12,7 @@
 
 #include "inject.h"
 
-#define PRELOAD	     "LD_PRELOAD="
+#define PRELOAD "LD_PRELOAD="
 #define PRELOAD_SIZE (sizeof(PRELOAD) - 1)
 
 static const char *own_library = NULL;
@@ -30,9 +30,8 @@ static bool is_followed(void)
 void vmsc_reach_before_fork(void)
 {
 	if (is_followed() && !vmsc_naming_is_reachable())
-		vmsc_problem(
-			VMSC_NOT_RECORDED
-			"children; the folder for their traces is out of reach (another root, other rights)");
+		vmsc_problem(VMSC_NOT_RECORDED
+			     "children; the folder for their traces is out of reach (another root, other rights)");
 }
 
 static bool is_there(uint64_t path, int how)

@@ -97,8 +97,7 @@ static void run_guarded(void *arg)
 		return;
 	}
 	if (guarded->own.ss_sp)
-		guarded->is_changed =
-			!sys3(SYS_sigaltstack, (uintptr_t)&guarded->own, (uintptr_t)&guarded->before, 0);
+		guarded->is_changed = !sys3(SYS_sigaltstack, (uintptr_t)&guarded->own, (uintptr_t)&guarded->before, 0);
 	vmsc_sigsys_hold_off(false);
 	guarded->run(guarded->data);
 	vmsc_sigsys_hold_off(true);

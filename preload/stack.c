@@ -257,7 +257,8 @@ const struct vmsc_frames *vmsc_stack_take(void)
 	bool wanted;
 
 	taken.nr = 0;
-	if (!vmsc_rec.options.stacks || vmsc_rec.shares_thread_data || vmsc_self.depth != 1 || !has_room() || !prepare_thread())
+	if (!vmsc_rec.options.stacks || vmsc_rec.shares_thread_data || vmsc_self.depth != 1 || !has_room() ||
+	    !prepare_thread())
 		return &taken;
 	if (vmsc_memo_find(frame, &taken, &wanted) || !enter_unwinder())
 		return &taken;
