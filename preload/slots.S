@@ -49,10 +49,8 @@ vmsc_dispatch:		.quad 0, 0, 0		/* struct vmsc_dispatch */
 	.cfi_undefined rip
 	.endm
 
-	/* Through the gate; the system-call number is in rax. */
-	.macro capture return
+	.macro make_frame return
 	mov \return(%rip), %rcx
-	.cfi_remember_state
 	.cfi_register rip, rcx
 	lea -FRAME(%rsp), %rsp
 	.cfi_def_cfa_offset FRAME
@@ -60,6 +58,12 @@ vmsc_dispatch:		.quad 0, 0, 0		/* struct vmsc_dispatch */
 	mov %r11, (%rsp)
 	mov %rcx, RETURN_AT(%rsp)
 	.cfi_offset rip, -8
+	.endm
+
+	/* Through the gate; the system-call number is in rax. */
+	.macro capture return
+	.cfi_remember_state
+	make_frame \return
 	call vm_common
 	mov (%rsp), %r11
 	mov \return(%rip), %rcx
@@ -80,14 +84,7 @@ vmsc_dispatch:		.quad 0, 0, 0		/* struct vmsc_dispatch */
 
 	/* The gate makes the call, or says that it is to be made in place. The number is in rax. */
 	.macro capture_in_place return
-	mov \return(%rip), %rcx
-	.cfi_register rip, rcx
-	lea -FRAME(%rsp), %rsp
-	.cfi_def_cfa_offset FRAME
-	mov RETURN_AT(%rsp), %r11
-	mov %r11, (%rsp)
-	mov %rcx, RETURN_AT(%rsp)
-	.cfi_offset rip, -8
+	make_frame \return
 	call vm_wait
 	mov (%rsp), %r11
 	xchg %r11, RETURN_AT(%rsp)
