@@ -387,7 +387,8 @@ static bool read_about(struct vmsc_trace_header *header, const json_t *line)
 	       index_field(recorded, "ended", vmsc_ended_names, 5, &header->ended) &&
 	       vmsc_field_u64(recorded, "asked", UINT64_MAX, &header->asked) &&
 	       vmsc_field_u64(recorded, "lost", UINT64_MAX, &header->lost) &&
-	       vmsc_field_u64(recorded, "unordered", UINT64_MAX, &header->unordered);
+	       vmsc_field_u64(recorded, "unordered", UINT64_MAX, &header->unordered) &&
+	       vmsc_field_u64(recorded, "unwound", UINT64_MAX, &header->unwound);
 }
 
 bool vmsc_line_header(struct vmsc_line_reader *reader, const json_t *line)

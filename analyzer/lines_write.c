@@ -57,6 +57,7 @@ static json_t *begin_header(const struct vmsc_trace_header *from)
 	vmsc_json_put(recorded, "asked", vmsc_json_number(from->asked));
 	vmsc_json_put(recorded, "lost", vmsc_json_number(from->lost));
 	vmsc_json_put(recorded, "unordered", vmsc_json_number(from->unordered));
+	vmsc_json_put(recorded, "unwound", vmsc_json_number(from->unwound));
 	vmsc_json_put(header, "vmascope", json_string("calls/1"));
 	vmsc_json_put(header, "kernel", json_string(""));
 	vmsc_json_put(header, "page_size", json_integer(from->page_size));

@@ -157,7 +157,10 @@ bool vmsc_memo_find(uint64_t frame, struct vmsc_frames *frames, bool *wanted)
 	return memo;
 }
 
-/* Our own frames: from that of vmsc_memo_learn() to that for which a stack is wanted. */
+/*
+ * Our own frames: from the registers that vmsc_memo_learn() starts from, where those are that no frame has saved, to the frame
+ * for which a stack is wanted.
+ */
 struct own_frames {
 	uint64_t first, last;
 };
@@ -216,10 +219,10 @@ static bool collect(struct memo *memo, unw_cursor_t *cursor, const struct own_fr
 
 __attribute__((noinline)) void vmsc_memo_learn(uint64_t frame, const struct vmsc_frames *frames)
 {
-	const struct own_frames own = { (uintptr_t)__builtin_frame_address(0), frame };
 	struct desk *desk = sit_down();
 	unw_context_t context;
 	unw_cursor_t cursor;
+	const struct own_frames own = { (uintptr_t)&context, frame };
 	struct memo *memo;
 
 	if (!desk)

@@ -238,8 +238,11 @@ bool vmsc_stack_child(void)
 static void unwind(void)
 {
 	void **raw = (void **)taken.at;
+	struct vmsc_trace_header *header = vmsc_rec.header;
 	int nr, skip = 0;
 
+	if (header)
+		__atomic_fetch_add(&header->unwound, 1, __ATOMIC_RELAXED);
 	nr = backtrace_of(raw, VMSC_STACK_MAX);
 	while (skip < nr && skip < VMSC_STACK_OURS && is_ours((uintptr_t)raw[skip]))
 		skip++;

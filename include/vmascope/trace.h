@@ -64,6 +64,7 @@ struct vmsc_trace_header {
 	int32_t exit_status; /* as passed to exit_group, or the signal's number */
 	uint32_t nr_blocks; /* begun so far */
 	uint64_t calls, asked, lost, unordered; /* counts so far */
+	uint64_t unwound; /* stacks that were not known without unwinding */
 };
 
 struct vmsc_block {

@@ -875,6 +875,8 @@ def case_passing():
                     for gone in record.ids:
                         need(told.pop(gone, None), "file %d was not known" % gone)
             need(used > 1000 and (check == "call" or len(told) < 6000), "%d used, %d left" % (used, len(told)))
+            need(trace.unwound < trace.calls // 20, "%d stacks of %d calls, all from the same places, were unwound" %
+                 (trace.unwound, trace.calls))
 
 
 def case_stacks():

@@ -122,8 +122,8 @@ class Trace:
         (self.version, self.header_size, self.endian, self.block_size, self.page_size, self.started,
          self.started_monotonic, self.process_started, self.pid, self.ppid, self.capture_mode,
          self.capture_requested, self.check_mode, self.stacks, self.crc, ended, self.exit_status,
-         self.nr_blocks, self.calls, self.asked, self.lost, self.unordered) = struct.unpack_from(
-             "<IIQIIQQQIIIIIIIIiIQQQQ", data, 8)
+         self.nr_blocks, self.calls, self.asked, self.lost, self.unordered, self.unwound) = struct.unpack_from(
+             "<IIQIIQQQIIIIIIIIiIQQQQQ", data, 8)
         self.ended = ENDED[ended]
         self.records = list(self.read_blocks(data))
 

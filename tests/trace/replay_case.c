@@ -190,6 +190,11 @@ static void feed_files(struct run *run)
 	}
 }
 
+static bool is_letter(const struct layout_piece *piece, char letter)
+{
+	return tolower((unsigned char)piece->letter) == letter;
+}
+
 /* The flags that smaps shows of such a VMA. */
 static uint64_t flags_of(const struct layout_piece *piece)
 {
@@ -197,12 +202,9 @@ static uint64_t flags_of(const struct layout_piece *piece)
 
 	if (flags & VMSC_VM(MAYSHARE))
 		flags |= VMSC_VM(SHARED);
+	if (is_letter(piece, 'v'))
+		flags |= VMSC_VM(DONTEXPAND);
 	return flags;
-}
-
-static bool is_letter(const struct layout_piece *piece, char letter)
-{
-	return tolower((unsigned char)piece->letter) == letter;
 }
 
 static bool is_own(const struct layout_piece *piece)
