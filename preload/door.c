@@ -14,12 +14,12 @@
 
 #include "inject.h"
 
-#define SET_DISPATCH   59 /* PR_SET_SYSCALL_USER_DISPATCH and its arguments: older headers do not know them */
-#define DISPATCH_OFF   0
-#define DISPATCH_ON    1
-#define JUMP_AT	       2 /* in a cell of the door: behind its system call */
-#define JUMP_SIZE      5
-#define RETURN_SIZE    9 /* mov $15,%rax; syscall */
+#define SET_DISPATCH 59 /* PR_SET_SYSCALL_USER_DISPATCH and its arguments: older headers do not know them */
+#define DISPATCH_OFF 0
+#define DISPATCH_ON 1
+#define JUMP_AT 2 /* in a cell of the door: behind its system call */
+#define JUMP_SIZE 5
+#define RETURN_SIZE 9 /* mov $15,%rax; syscall */
 #define RETURN_CALL_AT 7
 
 struct span {
@@ -101,7 +101,7 @@ static void use_restorer(uint64_t site)
 
 static void use_libc(const struct span *text, uint64_t door)
 {
-	static const unsigned char own_call[] = {0xb8, SYS_getpid, 0, 0, 0, 0x0f, 0x05, 0xc3};
+	static const unsigned char own_call[] = { 0xb8, SYS_getpid, 0, 0, 0, 0x0f, 0x05, 0xc3 };
 	uint64_t found;
 
 	vmsc_door = door;
@@ -119,7 +119,7 @@ static void use_libc(const struct span *text, uint64_t door)
 
 void vmsc_door_build(bool complete)
 {
-	struct span text = {0, 0};
+	struct span text = { 0, 0 };
 	uint64_t door = 0;
 
 	vmsc_dispatch.start = (uintptr_t)vmsc_home_door;
@@ -133,7 +133,8 @@ void vmsc_door_build(bool complete)
 	else if (complete)
 		vmsc_problem("no room in libc's text: also libc's calls that are none of ours trap, which is slow");
 	else
-		vmsc_problem("not all sites of libc are patched: also its calls that are none of ours trap, which is slow");
+		vmsc_problem(
+			"not all sites of libc are patched: also its calls that are none of ours trap, which is slow");
 }
 
 uint64_t vmsc_door_at(uint64_t offset)

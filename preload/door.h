@@ -9,13 +9,12 @@
 #ifndef VMSC_DOOR_H
 #define VMSC_DOOR_H
 
-#define VMSC_DOOR_RETURN      0	 /* rt_sigreturn, as unwinders and debuggers want to see it */
-#define VMSC_DOOR_CALL	      16 /* syscall; ret */
-#define VMSC_DOOR_PASS	      24 /* syscall; back to the site whose address is on the stack */
-#define VMSC_DOOR_PASS_OLD    32 /* int $0x80; the same */
+#define VMSC_DOOR_RETURN 0 /* rt_sigreturn, as unwinders and debuggers want to see it */
+#define VMSC_DOOR_CALL 16 /* syscall; ret */
+#define VMSC_DOOR_PASS 24 /* syscall; back to the site whose address is on the stack */
+#define VMSC_DOOR_PASS_OLD 32 /* int $0x80; the same */
 #define VMSC_DOOR_PASS_MASKED 40 /* syscall; the same, with registers restored that were changed for it */
-#define VMSC_DOOR_CLONES                                                                                     \
-	64 /* two for each clone slot: syscall; to what comes after it, with and without CLONE_VFORK */
+#define VMSC_DOOR_CLONES 64 /* two for each clone slot: syscall; to what comes after it, with and without CLONE_VFORK */
 #define VMSC_DOOR_CELL 8
 #define VMSC_DOOR_SIZE (VMSC_DOOR_CLONES + 2 * VMSC_DOOR_CELL * (VMSC_NR_CLONE_SLOTS + 1))
 

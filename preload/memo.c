@@ -25,8 +25,7 @@ struct word {
 };
 
 struct memo {
-	uint64_t frame; /* of ours */
-	uint32_t nr; /* words; 0: nothing here */
+	uint32_t nr; /* words */
 	struct word words[NR_WORDS];
 	struct vmsc_frames frames;
 };
@@ -37,6 +36,8 @@ struct desk {
 	uint64_t owner; /* the thread's pointer */
 	uint32_t next; /* memo to be written over */
 	uint32_t hits, misses, patience; /* a stack is learned after so many misses */
+	/* of ours, for which a memo was made; 0: there is none. They lie together, as each call looks through them */
+	uint64_t frames[NR_MEMOS];
 	struct memo memos[NR_MEMOS];
 };
 
@@ -90,8 +91,7 @@ static struct desk *sit_down(void)
 		return NULL;
 	if (desk->owner == self)
 		return desk;
-	for (int i = 0; i < NR_MEMOS; i++)
-		desk->memos[i].nr = 0;
+	memset(desk->frames, 0, sizeof(desk->frames));
 	desk->owner = self;
 	desk->hits = desk->misses = desk->patience = 0;
 	return desk;
@@ -119,7 +119,7 @@ static bool holds(const struct memo *memo)
 static const struct memo *find_memo(const struct desk *desk, uint64_t frame)
 {
 	for (int i = 0; i < NR_MEMOS; i++) {
-		if (desk->memos[i].nr && desk->memos[i].frame == frame && holds(&desk->memos[i]))
+		if (desk->frames[i] == frame && holds(&desk->memos[i]))
 			return &desk->memos[i];
 	}
 	return NULL;
@@ -204,8 +204,8 @@ static bool collect(struct memo *memo, unw_cursor_t *cursor, const struct own_fr
 	while ((more = step(cursor)) > 0) {
 		if (get_register(cursor, UNW_X86_64_RIP, &ip) || !ip)
 			break;
-		if (add_word(memo, cursor, UNW_X86_64_RIP, own) < 0 || add_word(memo, cursor, UNW_X86_64_RBP, own) < 0 ||
-		    add_word(memo, cursor, UNW_X86_64_RSP, own) < 0)
+		if (add_word(memo, cursor, UNW_X86_64_RIP, own) < 0 ||
+		    add_word(memo, cursor, UNW_X86_64_RBP, own) < 0 || add_word(memo, cursor, UNW_X86_64_RSP, own) < 0)
 			return false;
 		if (known < memo->frames.nr && ip == memo->frames.at[known])
 			known++;
@@ -224,15 +224,17 @@ __attribute__((noinline)) void vmsc_memo_learn(uint64_t frame, const struct vmsc
 	unw_cursor_t cursor;
 	const struct own_frames own = { (uintptr_t)&context, frame };
 	struct memo *memo;
+	uint32_t place;
 
 	if (!desk)
 		return;
-	memo = &desk->memos[desk->next++ % NR_MEMOS];
-	memo->frame = frame;
+	place = desk->next++ % NR_MEMOS;
+	desk->frames[place] = 0;
+	memo = &desk->memos[place];
 	memo->nr = 0;
 	copy_frames(&memo->frames, frames);
-	if (get_context(&context) || init_cursor(&cursor, &context) || !collect(memo, &cursor, &own))
-		memo->nr = 0;
+	if (!get_context(&context) && !init_cursor(&cursor, &context) && collect(memo, &cursor, &own))
+		desk->frames[place] = frame;
 	stand_up(desk);
 }
 

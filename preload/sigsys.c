@@ -14,18 +14,18 @@
 #include "inject.h"
 
 #define RESTORER_FLAG 0x04000000 /* SA_RESTORER */
-#define SIGSYS_BIT    (UINT64_C(1) << (SIGSYS - 1))
-#define ALWAYS_OPEN   (UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1))
-#define LIBC_OPEN     (UINT64_C(3) << 31) /* signals 32 and 33, which some versions of libc's leave open */
-#define SET_SIZE      sizeof(uint64_t)
-#define NR_SIGNALS    64
-#define NO_SUCH_HOW   99
-#define URING_ENTER   426 /* io_uring_enter, and its flag: the argument is a structure */
+#define SIGSYS_BIT (UINT64_C(1) << (SIGSYS - 1))
+#define ALWAYS_OPEN (UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1))
+#define LIBC_OPEN (UINT64_C(3) << 31) /* signals 32 and 33, which some versions of libc's leave open */
+#define SET_SIZE sizeof(uint64_t)
+#define NR_SIGNALS 64
+#define NO_SUCH_HOW 99
+#define URING_ENTER 426 /* io_uring_enter, and its flag: the argument is a structure */
 #define URING_EXT_ARG 8
-#define NEAR_STACK    1024 /* bytes above a frame of ours that are certainly the program's frames */
-#define DEFAULT	      0
-#define IGNORED	      1
-#define OWN_FLAGS     (SA_SIGINFO | SA_ONSTACK | RESTORER_FLAG)
+#define NEAR_STACK 1024 /* bytes above a frame of ours that are certainly the program's frames */
+#define DEFAULT 0
+#define IGNORED 1
+#define OWN_FLAGS (SA_SIGINFO | SA_ONSTACK | RESTORER_FLAG)
 
 /* Sent to the process, not to a thread of it, while the thread that got it had SIGSYS blocked. One waits, as in the kernel. */
 struct waiting {
@@ -35,10 +35,10 @@ struct waiting {
 
 enum { NONE_WAITS, IS_CHANGING, ONE_WAITS };
 
-static struct waiting waiting = {.state = NONE_WAITS};
-static struct vmsc_action programs = {.handler = DEFAULT};
+static struct waiting waiting = { .state = NONE_WAITS };
+static struct vmsc_action programs = { .handler = DEFAULT };
 static uint64_t masked_by = 0; /* signals: the program set SIGSYS in their actions' masks */
-static uint64_t handled = 0;   /* signals: the program has a handler */
+static uint64_t handled = 0; /* signals: the program has a handler */
 static void (*own_handler)(int, siginfo_t *, void *) = NULL;
 
 static long set_action(uint64_t handler, uint64_t flags)
@@ -117,11 +117,10 @@ bool vmsc_sigsys_begin(void (*handler)(int, siginfo_t *, void *))
 /* A write to memory of the program's that may not be there. */
 static bool poke(uint64_t to, const void *from, size_t size)
 {
-	struct iovec local = {(void *)(uintptr_t)from, size};
-	struct iovec remote = {(void *)(uintptr_t)to, size};
+	struct iovec local = { (void *)(uintptr_t)from, size };
+	struct iovec remote = { (void *)(uintptr_t)to, size };
 
-	return sys6(SYS_process_vm_writev, sys_getpid(), (uintptr_t)&local, 1, (uintptr_t)&remote, 1, 0) ==
-	       (long)size;
+	return sys6(SYS_process_vm_writev, sys_getpid(), (uintptr_t)&local, 1, (uintptr_t)&remote, 1, 0) == (long)size;
 }
 
 static bool peek(void *to, uint64_t from, size_t size)
@@ -137,8 +136,7 @@ static bool peek_set(uint64_t *set, uint64_t from)
 {
 	uint64_t here = (uintptr_t)__builtin_frame_address(0);
 
-	if (from - here > NEAR_STACK &&
-	    sys6(SYS_rt_sigprocmask, NO_SUCH_HOW, from, 0, SET_SIZE, 0, 0) != -EINVAL)
+	if (from - here > NEAR_STACK && sys6(SYS_rt_sigprocmask, NO_SUCH_HOW, from, 0, SET_SIZE, 0, 0) != -EINVAL)
 		return false;
 	memcpy(set, (const void *)(uintptr_t)from, sizeof(*set));
 	return true;
@@ -206,7 +204,7 @@ static long own_action(uint64_t wanted, uint64_t old)
 long vmsc_sigsys_action(const uint64_t args[6])
 {
 	uint64_t signal = args[0], bit = UINT64_C(1) << ((signal - 1) & (NR_SIGNALS - 1));
-	struct vmsc_action action = {.mask = 0};
+	struct vmsc_action action = { .mask = 0 };
 	bool was = masked_by & bit, is;
 	long ret;
 
@@ -318,8 +316,8 @@ long vmsc_sigsys_pending(const uint64_t args[6])
 
 int vmsc_sigsys_wait_argument(uint32_t nr, const uint64_t args[6], bool *by_structure)
 {
-	*by_structure = nr == SYS_pselect6 || nr == 333 /* io_pgetevents */ ||
-			(nr == URING_ENTER && args[3] & URING_EXT_ARG);
+	*by_structure =
+		nr == SYS_pselect6 || nr == 333 /* io_pgetevents */ || (nr == URING_ENTER && args[3] & URING_EXT_ARG);
 	switch (nr) {
 	case SYS_rt_sigsuspend:
 		return 0;
@@ -364,7 +362,7 @@ bool vmsc_sigsys_edit_wait(uint32_t nr, uint64_t args[6], uint64_t *copy)
 /* As the kernel would: the end of the process. */
 static void end_by_default(void)
 {
-	const uint64_t args[6] = {sys_getpid(), sys_gettid(), SIGSYS};
+	const uint64_t args[6] = { sys_getpid(), sys_gettid(), SIGSYS };
 
 	vmsc_rec.trapping = false;
 	vmsc_door_disarm();
@@ -379,8 +377,7 @@ static void run_handler(const struct vmsc_action *action, siginfo_t *info, ucont
 }
 
 /* The handler's calls may trap; but another SIGSYS has to wait for its end. */
-static void run_unblocked(const struct vmsc_action *action, uint64_t mask, siginfo_t *info,
-			  ucontext_t *context)
+static void run_unblocked(const struct vmsc_action *action, uint64_t mask, siginfo_t *info, ucontext_t *context)
 {
 	uint32_t was_blocked = vmsc_self.sigsys_blocked;
 

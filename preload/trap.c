@@ -25,10 +25,10 @@
 
 #include "inject.h"
 
-#define USER_DISPATCH	  2 /* si_code SYS_USER_DISPATCH */
-#define RED_ZONE	  128
-#define CLONE_VM_FLAG	  0x100
-#define CLONE_VFORK_FLAG  0x4000
+#define USER_DISPATCH 2 /* si_code SYS_USER_DISPATCH */
+#define RED_ZONE 128
+#define CLONE_VM_FLAG 0x100
+#define CLONE_VFORK_FLAG 0x4000
 #define CLONE_SETTLS_FLAG 0x80000
 
 /* What was interrupted. */
@@ -63,7 +63,7 @@ static void pass(struct trapped *call, uint64_t by)
 static void pass_masked(struct trapped *call, const uint64_t args[6], const uint64_t *copy, uint32_t which)
 {
 	uint64_t *stack = push(call, 7 + VMSC_PASS_ROOM / sizeof(uint64_t));
-	static const uint8_t registers[6] = {REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9};
+	static const uint8_t registers[6] = { REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9 };
 	uint64_t *mask = stack + 7;
 
 	for (int i = 0; i < 6; i++)
@@ -73,14 +73,13 @@ static void pass_masked(struct trapped *call, const uint64_t args[6], const uint
 	mask[1] = (uintptr_t)mask;
 	mask[2] = copy[2];
 	mask[3] = copy[3];
-	call->regs[registers[which]] =
-		args[which] == (uintptr_t)copy ? (uintptr_t)mask : (uintptr_t)(mask + 1);
+	call->regs[registers[which]] = args[which] == (uintptr_t)copy ? (uintptr_t)mask : (uintptr_t)(mask + 1);
 	go_to(call, VMSC_DOOR_PASS_MASKED);
 }
 
 static void wait_or_pass(struct trapped *call)
 {
-	uint64_t args[6], copy[4] = {0};
+	uint64_t args[6], copy[4] = { 0 };
 	bool by_structure;
 	int which = vmsc_sigsys_wait_argument(call->nr, call->args, &by_structure);
 	long ret;
@@ -130,7 +129,7 @@ static int clone_slot(uint64_t site)
 
 static uint64_t clone_flags(const struct trapped *call, uint64_t *stack)
 {
-	uint64_t head[6] = {0};
+	uint64_t head[6] = { 0 };
 
 	*stack = call->args[1];
 	if (call->nr == SYS_clone)
@@ -158,8 +157,7 @@ static bool clone_by_slot(struct trapped *call)
 		give_up(call, "too many places that call clone: a thread's calls from outside libc are no "
 			      "more seen");
 	else
-		call->regs[REG_RIP] =
-			(uintptr_t)vmsc_clone_slots + slot * VMSC_CLONE_SLOT_SIZE + VMSC_CLONE_SLOT_SITE;
+		call->regs[REG_RIP] = (uintptr_t)vmsc_clone_slots + slot * VMSC_CLONE_SLOT_SIZE + VMSC_CLONE_SLOT_SITE;
 	return true;
 }
 
@@ -198,8 +196,8 @@ static void dispatch(struct trapped *call)
 	if (call->nr == SYS_rt_sigprocmask)
 		call->regs[REG_RAX] = vmsc_sigsys_mask(call->args, call->context);
 	else if (vmsc_gate_wants(call->nr, call->args))
-		call->regs[REG_RAX] = vmsc_gate_trap(call->nr, call->args, (uintptr_t)call->context,
-						     &call->context->uc_sigmask);
+		call->regs[REG_RAX] =
+			vmsc_gate_trap(call->nr, call->args, (uintptr_t)call->context, &call->context->uc_sigmask);
 	else if (call->nr == SYS_sigaltstack)
 		set_altstack(call);
 	else
@@ -225,17 +223,17 @@ static void handle(int signal, siginfo_t *info, void *data)
 {
 	ucontext_t *context = data;
 	greg_t *regs = context->uc_mcontext.gregs;
-	struct trapped call = {context,
-			       regs,
-			       regs[REG_RAX],
-			       {
-				       regs[REG_RDI],
-				       regs[REG_RSI],
-				       regs[REG_RDX],
-				       regs[REG_R10],
-				       regs[REG_R8],
-				       regs[REG_R9],
-			       }};
+	struct trapped call = { context,
+				regs,
+				regs[REG_RAX],
+				{
+					regs[REG_RDI],
+					regs[REG_RSI],
+					regs[REG_RDX],
+					regs[REG_R10],
+					regs[REG_R8],
+					regs[REG_R9],
+				} };
 
 	(void)signal;
 	if (info->si_code != USER_DISPATCH || (vmsc_rec.yielded && vmsc_self.dispatches)) {
@@ -249,8 +247,7 @@ static void handle(int signal, siginfo_t *info, void *data)
 		vmsc_problem("the program makes 32-bit system calls (int $0x80), which are not recorded");
 		pass(&call, VMSC_DOOR_PASS_OLD);
 	} else if (!has_thread_data()) {
-		give_up(&call,
-			"a thread has no thread data of libc's: its calls from outside libc are not seen");
+		give_up(&call, "a thread has no thread data of libc's: its calls from outside libc are not seen");
 	} else {
 		vmsc_self.careful++;
 		vmsc_sigsys_know(*(const uint64_t *)(const void *)&context->uc_sigmask);

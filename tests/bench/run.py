@@ -98,29 +98,55 @@ def section_calls():
         row(what, "%.0f" % found["native"], *(ratio(found[name], found["native"]) for name in MODES if name != "native"))
 
 
+def program_files():
+    """A small file, and one that takes the compiler a second."""
+    small = "#include <stdio.h>\n#include <stdlib.h>\nint main(void) { printf(\"%d\\n\", rand()); return 0; }\n"
+    body = "int f%d(const int *a, int n) { int s = %d; for (int i = 0; i < n; i++) s = s * 31 + (a[i] ^ s >> %d); return s; }\n"
+    large = "".join(body % (i, i, i % 7 + 1) for i in range(1200))
+    for name, text in ("small.c", small), ("large.c", large):
+        with open(os.path.join(FOLDER, name), "w", encoding="ascii") as out:
+            out.write(text)
+
+
 def programs():
-    source = os.path.join(FOLDER, "hello.c")
-    text = "#include <stdio.h>\n#include <stdlib.h>\nint main(void) { printf(\"%d\\n\", rand()); return 0; }\n"
-    loop = "import hashlib,json\nd=b''\nfor i in range(60000): d=hashlib.sha256(d).digest(); json.dumps({'a':[i]*9})"
+    loop = "import hashlib,json\nd=b''\nfor i in range(240000): d=hashlib.sha256(d).digest(); json.dumps({'a':[i]*9})"
     rows = "create table t(a,b);with recursive n(i) as (select 1 union all select i+1 from n where i<300000) " \
            "insert into t select i,hex(randomblob(8)) from n;select count(distinct b) from t;"
-    yield "python3, 0.5 s of work", ["/usr/bin/python3", "-c", loop], None
-    yield "sqlite3, 300,000 rows", ["/usr/bin/sqlite3", ":memory:", rows], None
-    yield "gcc -O2, one file", ["/usr/bin/gcc", "-O2", "-o", "/dev/null", source], (source, text)
+    yield "python3, half a second of work", ["/usr/bin/python3", "-c", loop]
+    yield "sqlite3, 300,000 rows", ["/usr/bin/sqlite3", ":memory:", rows]
+    yield "gcc -O2, 1,200 functions", ["/usr/bin/gcc", "-O2", "-c", "-o", "/dev/null", "large.c"]
+    yield "gcc -O2, hello world: five processes", ["/usr/bin/gcc", "-O2", "-o", "/dev/null", "small.c"]
+
+
+def program_seconds(before, command):
+    program_files()
+    return seconds(before, command)
+
+
+def redis_seconds(before):
+    """What redis-benchmark, as it is, takes against a server that is or is not recorded."""
+    socket = os.path.join(FOLDER, "redis")
+    with subprocess.Popen([*before, "/usr/bin/redis-server", "--port", "0", "--unixsocket", socket, "--save", ""],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=FOLDER) as server:
+        while not os.path.exists(socket) and server.poll() is None:
+            time.sleep(0.01)
+        begin = time.monotonic()
+        done = subprocess.run(["redis-benchmark", "-s", socket, "-n", str(100000 // SCALE), "-t", "set,get,lpush", "-q"],
+                              capture_output=True, check=False)
+        took = time.monotonic() - begin
+        subprocess.run(["redis-cli", "-s", socket, "shutdown", "nosave"], capture_output=True, check=False)
+    clean()
+    return took if not done.returncode else None
 
 
 def section_programs():
     modes = {name: MODES[name] for name in ("native", "recorded", "--check=call")}
     head("Programs", "program", "native, s", "recorded / native", "--check=call / native")
-    for name, command, file in programs():
-        if not os.access(command[0], os.X_OK):
-            continue
-
-        def measure(before, command=command, file=file):
-            if file:
-                with open(file[0], "w", encoding="ascii") as out:
-                    out.write(file[1])
-            return seconds(before, command)
+    measures = [(name, lambda before, command=command: program_seconds(before, command))
+                for name, command in programs() if os.access(command[0], os.X_OK)]
+    if shutil.which("redis-server"):
+        measures.append(("redis-server, 300,000 requests of redis-benchmark", redis_seconds))
+    for name, measure in measures:
         found = interleaved(modes, measure)
         row(name, "%.3f" % found["native"], ratio(found["recorded"], found["native"]),
             ratio(found["--check=call"], found["native"]))
