@@ -104,6 +104,24 @@ static bool is_flag_advice(uint64_t advice)
 	return advice <= 2 || (advice >= 10 && advice <= 19);
 }
 
+/* Where the kernel will put what it can't leave where it is. */
+static void ask_new_place(const struct vmsc_mm *mm, const struct vmsc_call *call, struct asks *asks)
+{
+	uint64_t start = call->args[0], end = start + page_align(call->args[1]),
+		 len = page_align(call->args[2]);
+	const struct vmsc_node *node = vmsc_tree_find(mm, start);
+	int64_t found;
+
+	if (!node || node->vma.start > start || !len)
+		return;
+	if (!(call->args[3] & MREMAP_DONTUNMAP_) && node->vma.end == end &&
+	    (!node->next || node->next->vma.start - start >= len))
+		return;
+	found = vmsc_mremap_place(mm, node, call, len);
+	if (found > 0)
+		ask_around(mm, asks, (uint64_t)found, (uint64_t)found + len);
+}
+
 static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, struct asks *asks)
 {
 	uint64_t start = call->args[0], old_len = page_align(call->args[1]),
@@ -118,6 +136,8 @@ static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, s
 			ask_cut(mm, asks, new_addr, new_addr + new_len);
 			ask(asks, vmsc_tree_prev(mm, new_addr));
 			ask(asks, vmsc_tree_find(mm, new_addr + new_len));
+		} else if (!(call->args[3] & MREMAP_FIXED_)) {
+			ask_new_place(mm, call, asks);
 		}
 	} else if (new_len < old_len) {
 		ask_cut(mm, asks, start + new_len, end);
@@ -127,6 +147,8 @@ static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, s
 		ask(asks, node);
 		if (node && node->next && node->next->vma.start == start + new_len)
 			ask(asks, node->next);
+		if (call->args[3] & MREMAP_MAYMOVE_)
+			ask_new_place(mm, call, asks);
 	}
 }
 

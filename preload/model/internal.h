@@ -52,8 +52,8 @@ enum { MREMAP_MAYMOVE_ = 1, MREMAP_FIXED_ = 2, MREMAP_DONTUNMAP_ = 4 };
 /* Ids of files that the recorder did not number (shared anonymous memory of a bare model) begin here. */
 #define FIRST_INTERNAL_FILE UINT32_C(0x80000000)
 
-/* Bits of vmsc_file.mode that only the model knows: shared anonymous memory, not a memfd or of a tmpfs; what io_setup()
- * made, in this process or one that it was forked from. */
+/* Bits of vmsc_file.mode that only the model knows: shared anonymous memory, not a memfd or of a tmpfs; what
+ * io_setup() made, in this process or one that it was forked from. */
 #define FILE_ANONYMOUS (UINT32_C(1) << 31)
 #define FILE_RING      (UINT32_C(1) << 30)
 
@@ -91,22 +91,21 @@ struct vmsc_mm {
 	uint64_t total_vm, data_vm, locked_vm; /* pages */
 	uint64_t locked_drift; /* pages of locked_vm that no VMA has any more (DONTUNMAP_LOCKED_DRIFT) */
 	uint64_t def_flags;
-	bool merge_any; /* PR_SET_MEMORY_MERGE */
-	uint8_t mdwe;	/* the bits of PR_SET_MDWE; any of them refuses */
+	bool merge_any;	  /* PR_SET_MEMORY_MERGE */
+	uint8_t mdwe;	  /* the bits of PR_SET_MDWE; any of them refuses */
 	uint32_t persona; /* the task's, which its threads are taken to share */
 	uint32_t next_anon_vma, next_file;
 	uint32_t files_swept; /* next_file when it was last looked which of the model's own are mapped */
 	/* of the running step */
 	uint64_t seq;
 	uint16_t nr;
-	bool dry;     /* check only, change nothing */
-	bool force;   /* the kernel is known to have accepted: change whatever the checks say */
-	bool refused; /* the recorded call failed: what it populates ends somewhere, at a guard page perhaps
-		       */
+	bool dry;	      /* check only, change nothing */
+	bool force;	      /* the kernel is known to have accepted: change whatever the checks say */
+	bool refused;	      /* the recorded call failed: what it populates ends somewhere */
 	bool answered;	      /* the call's result is known */
 	bool short_of_memory; /* its result is not known, or may be that of a failed charge */
 	bool charged;	      /* memory was to be charged, and how much may be is not known */
-	bool contradiction; /* what was recorded can't be */
+	bool contradiction;   /* what was recorded can't be */
 	enum vmsc_hidden hidden;
 };
 
@@ -122,6 +121,7 @@ struct vmsc_merge {
 	enum vmsc_refusal refused[2];
 	uint64_t flag_bits[2];
 	unsigned int merge_case; /* merge_cases.c; 0: none */
+	bool unasked; /* the kernel chose another place than was expected: nobody asked for pages beside it */
 	enum vmsc_hidden hidden;
 };
 
@@ -169,6 +169,7 @@ struct vmsc_mapping {
 	uint32_t traits;
 	bool fixed;
 	bool lacks_pages; /* huge pages: the pool can't give them */
+	bool unasked;	  /* as struct vmsc_merge's */
 };
 
 /* A search for a place. */
@@ -311,6 +312,10 @@ void vmsc_unmap_old_exit(struct vmsc_unmap_walk *walk, struct vmsc_node *first);
 /* addr.c */
 uint64_t vmsc_place_start_gap(const struct vmsc_mm *mm, const struct vmsc_node *node);
 int64_t vmsc_place_find(const struct vmsc_mm *mm, const struct vmsc_place *place);
+
+/* mremap.c: where the kernel puts what moves without MREMAP_FIXED, from @node. As vmsc_place_find(). */
+int64_t vmsc_mremap_place(const struct vmsc_mm *mm, const struct vmsc_node *node,
+			  const struct vmsc_call *call, uint64_t new_len);
 
 /* mmap.c */
 /* Is a fixed mapping at @addr refused because it lies too low? 0 or -EPERM. */

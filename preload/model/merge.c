@@ -183,6 +183,29 @@ static void decide_new_next_first(const struct vmsc_mm *mm, struct vmsc_merge *m
 		merge->hidden = VMSC_HIDDEN_ANON_VMA;
 }
 
+static bool may_have_anon_vma(const struct vmsc_node *node)
+{
+	return node->vma.anon_vma || vmsc_anon_unknown(node);
+}
+
+static bool is_open(enum vmsc_refusal refused)
+{
+	return refused == VMSC_REFUSED_NONE || refused == VMSC_REFUSED_ANON_VMA;
+}
+
+/* Does it hang on an anon_vma of which nothing was found out? */
+static bool hangs_on_unknown(const struct vmsc_merge *merge)
+{
+	bool left = is_open(merge->refused[LEFT]), right = is_open(merge->refused[RIGHT]);
+	bool left_unknown = left && vmsc_anon_unknown(merge->prev);
+	bool right_unknown = right && vmsc_anon_unknown(merge->next);
+
+	if (merge->anon_vma)
+		return left_unknown || right_unknown;
+	return left && right && (left_unknown || right_unknown) && may_have_anon_vma(merge->prev) &&
+	       may_have_anon_vma(merge->next);
+}
+
 void vmsc_merge_tell(struct vmsc_mm *mm, const struct vmsc_merge *merge, bool merged)
 {
 	const struct vmsc_listener *listener = &mm->config.listener;
@@ -192,6 +215,8 @@ void vmsc_merge_tell(struct vmsc_mm *mm, const struct vmsc_merge *merge, bool me
 		return;
 	if (merge->hidden)
 		mm->hidden = merge->hidden;
+	else if (merge->unasked && hangs_on_unknown(merge))
+		mm->hidden = VMSC_HIDDEN_ANON_VMA;
 	if (!listener->merge)
 		return;
 	note = (struct vmsc_merge_note){.caller = merge->caller,

@@ -214,6 +214,7 @@ static void fill_merge(struct vmsc_merge *merge, const struct vmsc_mm *mm, const
 	merge->file = mapping->file.id;
 	merge->prev = vmsc_tree_prev(mm, mapping->addr);
 	merge->next = vmsc_tree_find(mm, mapping->addr + mapping->len);
+	merge->unasked = mapping->unasked;
 }
 
 /* mmap_prepare: the hook is asked before the merge. The old mappings are gone by then all the same. */
@@ -416,6 +417,7 @@ static int choose_address(struct vmsc_mm *mm, const struct vmsc_call *call, stru
 		if (!vmsc_tree_is_free(mm, addr, addr + mapping->len))
 			mm->contradiction = true;
 		mapping->addr = addr;
+		mapping->unasked = addr != out->address_predicted;
 		return 0;
 	}
 	if (!found)

@@ -165,6 +165,7 @@ static struct vmsc_node *copy_vma(struct vmsc_mm *mm, const struct vmsc_node *so
 	merge.pgoff = copy.pgoff;
 	merge.prev = vmsc_tree_prev(mm, new_addr);
 	merge.next = vmsc_tree_find(mm, copy.end);
+	merge.unasked = remap->out->address_asked && new_addr != remap->out->address_predicted;
 	if (apart)
 		keep_apart(mm, source, &merge);
 	node = vmsc_merge_new_vma(mm, &merge);
@@ -280,21 +281,27 @@ static int cut_tail(struct vmsc_mm *mm, const struct remap *remap, bool mm_wr_lo
 	return vmsc_unmap(mm, start, start + len, mm_wr_locked);
 }
 
+int64_t vmsc_mremap_place(const struct vmsc_mm *mm, const struct vmsc_node *node,
+			  const struct vmsc_call *call, uint64_t new_len)
+{
+	struct vmsc_place place = {.hint = call->args[3] & MREMAP_DONTUNMAP_ ? call->args[4] : 0,
+				   .len = new_len,
+				   .flags = node->vma.vm_flags & VMSC_VM(MAYSHARE) ? MAP_SHARED_ : 0,
+				   .file = vmsc_mm_file_of(mm, node->vma.file)};
+
+	place.pgoff = node->vma.pgoff + ((call->args[0] - node->vma.start) >> VMSC_PAGE_SHIFT);
+	if (place.file.kind == VMSC_FILE_HUGETLB)
+		place.align = place.file.huge_page_size ? place.file.huge_page_size : VMSC_PMD_SIZE;
+	return vmsc_place_find(mm, &place);
+}
+
 /* The place of a move without MREMAP_FIXED: the recorded one, else the kernel's choice. */
 static int64_t choose_new_addr(struct vmsc_mm *mm, const struct remap *remap)
 {
 	const struct vmsc_node *node = vmsc_tree_find(mm, remap->addr);
-	struct vmsc_place place = {.hint = remap->flags & MREMAP_DONTUNMAP_ ? remap->new_addr : 0,
-				   .len = remap->new_len,
-				   .flags = node->vma.vm_flags & VMSC_VM(MAYSHARE) ? MAP_SHARED_ : 0,
-				   .file = vmsc_mm_file_of(mm, node->vma.file)};
-	int64_t found;
+	int64_t found = vmsc_mremap_place(mm, node, remap->call, remap->new_len);
 	int err;
 
-	place.pgoff = node->vma.pgoff + ((remap->addr - node->vma.start) >> VMSC_PAGE_SHIFT);
-	if (place.file.kind == VMSC_FILE_HUGETLB)
-		place.align = place.file.huge_page_size ? place.file.huge_page_size : VMSC_PMD_SIZE;
-	found = vmsc_place_find(mm, &place);
 	remap->out->address_asked = true;
 	remap->out->address_predicted = is_error(found) ? 0 : (uint64_t)found;
 	if (remap->call->has_result && !is_error(remap->call->result)) {
