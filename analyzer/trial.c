@@ -199,6 +199,8 @@ static enum vmsc_trial_verdict judge(struct vmsc_trial *trial, struct vmsc_step 
 
 	if (step->kind == VMSC_STEP_CALL)
 		count_call(trial, step);
+	if (vmsc_trial_is_guard_or_not(process->mm, step))
+		return VMSC_TRIAL_UNKNOWN;
 	if (vmsc_trial_is_unknown(step, said) && !(differ && !trial->out.undetermined))
 		return VMSC_TRIAL_UNKNOWN;
 	if (trial->config.asks && trial->out.undetermined == VMSC_HIDDEN_ANON_VMA)

@@ -100,13 +100,26 @@ void vmsc_trial_model_fault(struct vmsc_mm *mm, uint64_t addr)
 		vmsc_out_of_memory();
 }
 
-/* The anon_vma is there before a userfaultfd is asked, and before a private file says that it ends earlier.
- */
+/* The anon_vma is there before a userfaultfd is asked, and before a private file says that it ends earlier;
+ * but not before a guard page, which nobody may have met. */
 static bool comes_before_failure(const struct vmsc_vma *vma)
 {
-	if (vma->vm_flags & VMSC_VM(UFFD_MISSING))
-		return true;
-	return vma->file && !(vma->vm_flags & (VMSC_VM(MAYSHARE) | VMSC_VM(MAYBE_GUARD)));
+	if (vma->vm_flags & (VMSC_VM(MAYSHARE) | VMSC_VM(MAYBE_GUARD)))
+		return false;
+	return vma->file || (vma->vm_flags & VMSC_VM(UFFD_MISSING));
+}
+
+bool vmsc_trial_is_guard_or_not(const struct vmsc_mm *mm, const struct vmsc_step *step)
+{
+	const uint64_t writable = VMSC_VM(WRITE) | VMSC_VM(MAYWRITE);
+	struct vmsc_vma vma;
+
+	if ((step->kind != VMSC_STEP_TOUCH && step->kind != VMSC_STEP_POKE) || step->result != -EFAULT)
+		return false;
+	if (!vmsc_mm_find(mm, step->addr, &vma) || vma.start > step->addr || vma.anon_vma)
+		return false;
+	return (vma.vm_flags & VMSC_VM(MAYBE_GUARD)) && (vma.vm_flags & writable) &&
+	       !(vma.vm_flags & VMSC_VM(MAYSHARE)) && (vma.file || (vma.vm_flags & VMSC_VM(UFFD_MISSING)));
 }
 
 /* The stack grows before the access is judged; otherwise only an access that worked tells something. */

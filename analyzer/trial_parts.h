@@ -37,6 +37,8 @@ bool vmsc_trial_is_given(const struct vmsc_trial *trial, const struct vmsc_step 
 bool vmsc_trial_is_commit_open(const struct vmsc_trial *trial, const struct vmsc_step *step);
 /* Can nothing be compared from here on? @said by the model. */
 bool vmsc_trial_is_unknown(const struct vmsc_step *step, int64_t said);
+/* Was it a guard page, or did the access come to where an anon_vma is made before it fails? */
+bool vmsc_trial_is_guard_or_not(const struct vmsc_mm *mm, const struct vmsc_step *step);
 
 /* trial_limits.c: may we lock memory without limit? */
 bool vmsc_trial_may_lock(void);
