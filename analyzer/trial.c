@@ -241,6 +241,22 @@ static void answer(struct vmsc_trial *trial, uint8_t process, struct vmsc_mm *mm
 		}
 }
 
+/* A debugger's write is told to the model, though nobody expects it: whose anon_vma it gives hangs on whether
+ * what lies behind was touched before. */
+static void answer_poke(struct vmsc_trial *trial, const struct vmsc_step *poke)
+{
+	struct vmsc_trial_process *process = &trial->processes[poke->process];
+	struct vmsc_step found = {.kind = VMSC_STEP_FOUND, .process = poke->process};
+	struct vmsc_vma vma, next;
+
+	if (!vmsc_mm_find(process->mm, poke->addr, &vma) || !vmsc_mm_find(process->mm, vma.end, &next) ||
+	    next.start != vma.end || next.anon_vma ||
+	    !vmsc_puppet_has_page(&process->puppet, next.start, next.end, &found.addr))
+		return;
+	vmsc_trial_model_fault(process->mm, found.addr);
+	vmsc_trial_remember(trial, &found);
+}
+
 /* A child asks for what it inherits as long as it is all there. */
 static void answer_child(struct vmsc_trial *trial, const struct vmsc_step *fork)
 {
@@ -286,6 +302,8 @@ enum vmsc_trial_verdict vmsc_trial_step(struct vmsc_trial *trial, struct vmsc_st
 	watch(process->puppet.pid);
 	if (trial->config.asks && step->kind == VMSC_STEP_CALL)
 		answer(trial, step->process, process->mm, &step->call);
+	if (trial->config.asks && step->kind == VMSC_STEP_POKE)
+		answer_poke(trial, step);
 	vmsc_trial_do(trial, step);
 	return process->puppet.dead ? died(trial, &process->puppet) : settle(trial, step);
 }

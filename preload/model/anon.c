@@ -27,6 +27,20 @@ static bool is_reusable(const struct vmsc_vma *vma)
 	return vma->anon_vma && !(vma->traits & VMSC_VMA_FORKED);
 }
 
+bool vmsc_anon_may_share(const struct vmsc_mm *mm, const struct vmsc_node *prev, const struct vmsc_node *next)
+{
+	return can_share(mm, &prev->vma, &next->vma);
+}
+
+/* Its first page, should it be found, gives it prev's anon_vma, or next's, if that was touched before. */
+bool vmsc_anon_hangs_on_next(const struct vmsc_mm *mm, const struct vmsc_node *node)
+{
+	const struct vmsc_node *prev = node->prev, *next = node->next;
+
+	return prev && next && vmsc_anon_unknown(next) && can_share(mm, &node->vma, &next->vma) &&
+	       is_reusable(&prev->vma) && can_share(mm, &prev->vma, &node->vma);
+}
+
 #define ANON_TRAITS (VMSC_VMA_FORKED | VMSC_VMA_ANON_VMA_UNSURE)
 
 /* anon_vma_clone(): @vma has the anon_vma and its chain from now on. */

@@ -6,22 +6,50 @@
  */
 #include "internal.h"
 
+#define LOOK_BACK 8 /* ranges */
+
 struct asks {
 	struct vmsc_range *ranges;
 	size_t nr, max;
 };
 
-static void ask(struct asks *asks, const struct vmsc_node *node)
+/* Once, where the same is asked again soon; a question too many does no harm. */
+static void ask_one(struct asks *asks, const struct vmsc_node *node)
 {
-	if (!node || !vmsc_anon_unknown(node))
-		return;
-	for (size_t i = asks->nr < asks->max ? asks->nr : asks->max; i > 0; i--) {
-		if (asks->ranges[i - 1].start == node->vma.start)
+	size_t end = asks->nr < asks->max ? asks->nr : asks->max;
+
+	for (size_t i = end > LOOK_BACK ? end - LOOK_BACK : 0; i < end; i++) {
+		if (asks->ranges[i].start == node->vma.start)
 			return;
 	}
 	if (asks->nr < asks->max)
 		asks->ranges[asks->nr] = (struct vmsc_range){node->vma.start, node->vma.end};
 	asks->nr++;
+}
+
+static void ask(const struct vmsc_mm *mm, struct asks *asks, const struct vmsc_node *node)
+{
+	if (!node || !vmsc_anon_unknown(node))
+		return;
+	if (vmsc_anon_hangs_on_next(mm, node))
+		ask_one(asks, node->next);
+	ask_one(asks, node);
+}
+
+/*
+ * @node, which has no anon_vma, may get one from what it merges with. What it could share it with on the
+ * other side was touched without that: a page that is found there later would seem to have come after it.
+ */
+static void ask_behind(const struct vmsc_mm *mm, struct asks *asks, const struct vmsc_node *node)
+{
+	if (node && !node->vma.anon_vma && node->next && vmsc_anon_may_share(mm, node, node->next))
+		ask(mm, asks, node->next);
+}
+
+static void ask_before(const struct vmsc_mm *mm, struct asks *asks, const struct vmsc_node *node)
+{
+	if (node && !node->vma.anon_vma && node->prev && vmsc_anon_may_share(mm, node->prev, node))
+		ask(mm, asks, node->prev);
 }
 
 /* VMAs of which a part goes and a part stays: pages in the part that goes are evidence for the other one. */
@@ -30,16 +58,16 @@ static void ask_cut(const struct vmsc_mm *mm, struct asks *asks, uint64_t start,
 	const struct vmsc_node *first = vmsc_tree_find(mm, start), *last = vmsc_tree_find(mm, end - 1);
 
 	if (first && first->vma.start < start)
-		ask(asks, first);
+		ask(mm, asks, first);
 	if (last && last->vma.start < end && last->vma.end > end)
-		ask(asks, last);
+		ask(mm, asks, last);
 }
 
 static void ask_all(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
 {
 	for (const struct vmsc_node *node = vmsc_tree_find(mm, start); node && node->vma.start < end;
 	     node = node->next)
-		ask(asks, node);
+		ask(mm, asks, node);
 }
 
 /* Could the two be one but for their anon_vmas? */
@@ -59,8 +87,10 @@ static void ask_around(const struct vmsc_mm *mm, struct asks *asks, uint64_t sta
 
 	if (!prev || !next || prev->vma.start >= start || next->vma.start > end || !is_alike(mm, prev, next))
 		return;
-	ask(asks, prev);
-	ask(asks, next);
+	ask(mm, asks, prev);
+	ask(mm, asks, next);
+	ask_before(mm, asks, prev);
+	ask_behind(mm, asks, next);
 }
 
 /*
@@ -77,7 +107,7 @@ static void ask_modified(const struct vmsc_mm *mm, struct asks *asks, uint64_t s
 	for (last = first; last->next && last->next->vma.start < end; last = last->next)
 		;
 	for (const struct vmsc_node *node = first;; node = node->next) {
-		ask(asks, node);
+		ask(mm, asks, node);
 		faulty |= node->vma.anon_vma || vmsc_anon_unknown(node);
 		if (node == last)
 			break;
@@ -88,9 +118,19 @@ static void ask_modified(const struct vmsc_mm *mm, struct asks *asks, uint64_t s
 	next = last->vma.end <= end && last->next && last->next->vma.start == last->vma.end ? last->next
 											    : NULL;
 	if (faulty || (prev && next)) {
-		ask(asks, prev);
-		ask(asks, next);
+		ask(mm, asks, prev);
+		ask(mm, asks, next);
+		ask_before(mm, asks, prev);
+		ask_behind(mm, asks, next);
 	}
+}
+
+/* close() of the last descriptor of a userfaultfd. */
+static void ask_released(const struct vmsc_mm *mm, struct asks *asks, uint32_t uffd)
+{
+	for (const struct vmsc_node *node = uffd ? mm->first : NULL; node; node = node->next)
+		if (node->vma.uffd == uffd)
+			ask_modified(mm, asks, node->vma.start, node->vma.end);
 }
 
 static bool is_discarding(uint64_t advice)
@@ -134,8 +174,8 @@ static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, s
 		ask_all(mm, asks, start, end);
 		if ((call->args[3] & MREMAP_FIXED_) && new_len && new_addr + new_len > new_addr) {
 			ask_cut(mm, asks, new_addr, new_addr + new_len);
-			ask(asks, vmsc_tree_prev(mm, new_addr));
-			ask(asks, vmsc_tree_find(mm, new_addr + new_len));
+			ask(mm, asks, vmsc_tree_prev(mm, new_addr));
+			ask(mm, asks, vmsc_tree_find(mm, new_addr + new_len));
 		} else if (!(call->args[3] & MREMAP_FIXED_)) {
 			ask_new_place(mm, call, asks);
 		}
@@ -144,9 +184,9 @@ static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, s
 	} else if (new_len > old_len) {
 		const struct vmsc_node *node = vmsc_tree_find(mm, start);
 
-		ask(asks, node);
+		ask(mm, asks, node);
 		if (node && node->next && node->next->vma.start == start + new_len)
-			ask(asks, node->next);
+			ask(mm, asks, node->next);
 		if (call->args[3] & MREMAP_MAYMOVE_)
 			ask_new_place(mm, call, asks);
 	}
@@ -239,6 +279,9 @@ size_t vmsc_mm_asks(const struct vmsc_mm *mm, const struct vmsc_call *call, stru
 	case NR_IOCTL:
 		if (call->range_end > call->range_start)
 			ask_modified(mm, &asks, call->range_start, call->range_end);
+		break;
+	case NR_CLOSE:
+		ask_released(mm, &asks, call->uffd);
 		break;
 	case NR_MLOCKALL:
 	case NR_MUNLOCKALL:
