@@ -3,6 +3,7 @@
  * puppet_pages.c - has a VMA pages of its own? As the recorder asks (preload/look.c): by PAGEMAP_SCAN (6.7),
  * which knows the page of zeroes, else by the text of pagemap, which does not.
  */
+#include <errno.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -18,7 +19,14 @@ struct scan {
 	uint64_t inverted, mask, anyof, wanted;
 };
 
-enum { IS_FILE = 1 << 2, IS_PRESENT = 1 << 3, IS_SWAPPED = 1 << 4, IS_ZERO = 1 << 5, IS_HUGE = 1 << 6 };
+enum {
+	IS_FILE = 1 << 2,
+	IS_PRESENT = 1 << 3,
+	IS_SWAPPED = 1 << 4,
+	IS_ZERO = 1 << 5,
+	IS_HUGE = 1 << 6,
+	IS_GUARD = 1 << 8 /* Linux 6.15: a guard page, which seems to be swapped out */
+};
 
 #define SCAN _IOWR('f', 16, struct scan)
 
@@ -26,18 +34,24 @@ enum { IS_FILE = 1 << 2, IS_PRESENT = 1 << 3, IS_SWAPPED = 1 << 4, IS_ZERO = 1 <
 static int scan(const struct vmsc_puppet *puppet, uint64_t start, uint64_t end, uint64_t inverted,
 		uint64_t mask, struct region *found)
 {
+	static uint64_t guard = IS_GUARD; /* 0: the kernel does not know it */
 	struct scan arg = {.size = sizeof(arg),
 			   .start = start,
 			   .end = end,
 			   .vec = (uintptr_t)found,
 			   .vec_len = 1,
 			   .max_pages = 1,
-			   .inverted = inverted,
-			   .mask = mask,
+			   .inverted = inverted | guard,
+			   .mask = mask | guard,
 			   .anyof = IS_PRESENT | IS_SWAPPED,
 			   .wanted = IS_ZERO | IS_HUGE};
+	int nr;
 
-	return ioctl(puppet->pagemap, SCAN, &arg);
+	nr = ioctl(puppet->pagemap, SCAN, &arg);
+	if (nr >= 0 || errno != EINVAL || !guard)
+		return nr;
+	guard = 0;
+	return scan(puppet, start, end, inverted, mask, found);
 }
 
 /* The huge page of zeroes is an anonymous page of its VMA's all the same; the small one is not. */

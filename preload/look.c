@@ -41,6 +41,7 @@ struct page_scan {
 #define PAGE_IS_SWAPPED 16
 #define PAGE_IS_PFNZERO 32
 #define PAGE_IS_HUGE 64
+#define PAGE_IS_GUARD 256 /* Linux 6.15: a guard page, which seems to be swapped out */
 
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
@@ -54,6 +55,7 @@ struct page_scan {
 static struct vmsc_smaps parser = { 0 };
 static char chunk[CHUNK] = { 0 };
 static bool no_query = false, no_scan = false;
+static uint64_t guard_category = PAGE_IS_GUARD; /* 0: the kernel does not know it */
 
 int vmsc_look_all(bool flags, vmsc_look_emit emit, void *ctx)
 {
@@ -134,16 +136,21 @@ int vmsc_look_vma(uint64_t addr, struct vmsc_seen_record *seen)
 	return err ? err : next.found ? 0 : -ENOENT;
 }
 
+/* Guard pages are none: what they do to an anon_vma is known of the call that installs them. */
 static bool scan(uint64_t start, uint64_t end, uint64_t inverted, uint64_t mask, struct page_region *found, long *err)
 {
 	struct page_scan arg = {
 		.size = sizeof(arg), .start = start, .end = end, .vec = (uintptr_t)found, .vec_len = 1, .max_pages = 1,
-		.category_inverted = inverted, .category_mask = mask,
+		.category_inverted = inverted | guard_category, .category_mask = mask | guard_category,
 		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
 		.return_mask = PAGE_IS_PFNZERO | PAGE_IS_HUGE,
 	};
 
 	*err = sys_ioctl(vmsc_fd_own(VMSC_OWN_FD_PAGEMAP), SCAN_PAGES, &arg);
+	if (*err == -EINVAL && guard_category) {
+		guard_category = 0;
+		return scan(start, end, inverted, mask, found, err);
+	}
 	return *err > 0;
 }
 

@@ -12,6 +12,11 @@ bool vmsc_anon_unknown(const struct vmsc_node *node)
 	       !(node->vma.vm_flags & (VMSC_VM(SHARED) | VMSC_VM(MAYSHARE)));
 }
 
+bool vmsc_anon_possible(const struct vmsc_node *node)
+{
+	return node->vma.anon_vma || vmsc_anon_unknown(node);
+}
+
 /* anon_vma_compatible(): may the two share an anon_vma? Access rights may differ. */
 static bool can_share(const struct vmsc_mm *mm, const struct vmsc_vma *prev, const struct vmsc_vma *next)
 {

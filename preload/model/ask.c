@@ -52,6 +52,29 @@ static void ask_before(const struct vmsc_mm *mm, struct asks *asks, const struct
 		ask(mm, asks, node->prev);
 }
 
+/* @edge goes. A page of @beside, which stays, may have come when the two could share an anon_vma. */
+static void ask_parted(const struct vmsc_mm *mm, struct asks *asks, const struct vmsc_node *edge,
+		       const struct vmsc_node *beside, bool before)
+{
+	if (!beside || !vmsc_anon_unknown(beside) || !vmsc_anon_possible(edge))
+		return;
+	if (before ? !vmsc_anon_may_share(mm, beside, edge) : !vmsc_anon_may_share(mm, edge, beside))
+		return;
+	ask(mm, asks, edge);
+	ask(mm, asks, beside);
+}
+
+/* What stays beside a range that goes. */
+static void ask_beside(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
+{
+	const struct vmsc_node *first = vmsc_tree_find(mm, start), *last = vmsc_tree_find(mm, end - 1);
+
+	if (first && first->vma.start >= start && first->vma.start < end)
+		ask_parted(mm, asks, first, first->prev, true);
+	if (last && last->vma.start < end && last->vma.end <= end)
+		ask_parted(mm, asks, last, last->next, false);
+}
+
 /* VMAs of which a part goes and a part stays: pages in the part that goes are evidence for the other one. */
 static void ask_cut(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
 {
@@ -61,6 +84,7 @@ static void ask_cut(const struct vmsc_mm *mm, struct asks *asks, uint64_t start,
 		ask(mm, asks, first);
 	if (last && last->vma.start < end && last->vma.end > end)
 		ask(mm, asks, last);
+	ask_beside(mm, asks, start, end);
 }
 
 static void ask_all(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
@@ -70,15 +94,16 @@ static void ask_all(const struct vmsc_mm *mm, struct asks *asks, uint64_t start,
 		ask(mm, asks, node);
 }
 
-/* Could the two be one but for their anon_vmas? */
+/* Could the two be one, or share an anon_vma, if there was no hole between them? */
 static bool is_alike(const struct vmsc_mm *mm, const struct vmsc_node *prev, const struct vmsc_node *next)
 {
 	return prev->vma.file == next->vma.file && prev->vma.policy == next->vma.policy &&
 	       prev->vma.uffd == next->vma.uffd && prev->vma.name == next->vma.name &&
-	       !((prev->vma.vm_flags ^ next->vma.vm_flags) & ~ignored_flags(mm));
+	       !((prev->vma.vm_flags ^ next->vma.vm_flags) & ~(ignored_flags(mm) | VMSC_VM_ACCESS));
 }
 
-/* A new mapping between two that are alike joins both only if their anon_vmas allow. */
+/* A new mapping between two that are alike joins both only if their anon_vmas allow; if it joins one, that
+ * comes beside the other, and a page that is found there later would seem to have come after it. */
 static void ask_around(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
 {
 	/* Of what the mapping goes over, a part may stay on either side. */
@@ -87,8 +112,10 @@ static void ask_around(const struct vmsc_mm *mm, struct asks *asks, uint64_t sta
 
 	if (!prev || !next || prev->vma.start >= start || next->vma.start > end || !is_alike(mm, prev, next))
 		return;
-	ask(mm, asks, prev);
-	ask(mm, asks, next);
+	if (vmsc_anon_possible(prev) && vmsc_anon_possible(next)) {
+		ask(mm, asks, prev);
+		ask(mm, asks, next);
+	}
 	ask_before(mm, asks, prev);
 	ask_behind(mm, asks, next);
 }
@@ -108,7 +135,7 @@ static void ask_modified(const struct vmsc_mm *mm, struct asks *asks, uint64_t s
 		;
 	for (const struct vmsc_node *node = first;; node = node->next) {
 		ask(mm, asks, node);
-		faulty |= node->vma.anon_vma || vmsc_anon_unknown(node);
+		faulty |= vmsc_anon_possible(node);
 		if (node == last)
 			break;
 	}
@@ -139,6 +166,12 @@ static bool is_discarding(uint64_t advice)
 	       advice == 24; /* DONTNEED, FREE, REMOVE, …_LOCKED */
 }
 
+/* MADV_POPULATE_WRITE, MADV_GUARD_INSTALL: whose, hangs on what was touched before. */
+static bool gives_anon_vma(uint64_t advice)
+{
+	return advice == 23 || advice == 102;
+}
+
 static bool is_flag_advice(uint64_t advice)
 {
 	return advice <= 2 || (advice >= 10 && advice <= 19);
@@ -157,6 +190,8 @@ static void ask_new_place(const struct vmsc_mm *mm, const struct vmsc_call *call
 	if (!(call->args[3] & MREMAP_DONTUNMAP_) && node->vma.end == end &&
 	    (!node->next || node->next->vma.start - start >= len))
 		return;
+	if (end > start)
+		ask_beside(mm, asks, start, end);
 	found = vmsc_mremap_place(mm, node, call, len);
 	if (found > 0)
 		ask_around(mm, asks, (uint64_t)found, (uint64_t)found + len);
@@ -172,8 +207,14 @@ static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, s
 		return;
 	if (call->args[3] & (MREMAP_FIXED_ | MREMAP_DONTUNMAP_)) {
 		ask_all(mm, asks, start, end);
+		if (end > start)
+			ask_beside(mm, asks, start, end);
 		if ((call->args[3] & MREMAP_FIXED_) && new_len && new_addr + new_len > new_addr) {
 			ask_cut(mm, asks, new_addr, new_addr + new_len);
+			/* of several VMAs each takes its own place, and may join what the next has yet to
+			 * take */
+			if (vmsc_tree_find(mm, start) != vmsc_tree_find(mm, end - 1))
+				ask_all(mm, asks, new_addr, new_addr + new_len);
 			ask(mm, asks, vmsc_tree_prev(mm, new_addr));
 			ask(mm, asks, vmsc_tree_find(mm, new_addr + new_len));
 		} else if (!(call->args[3] & MREMAP_FIXED_)) {
@@ -199,7 +240,7 @@ static void ask_madvise(const struct vmsc_mm *mm, uint64_t start, uint64_t end, 
 		return;
 	if (is_discarding(advice))
 		ask_all(mm, asks, start, end);
-	else if (is_flag_advice(advice))
+	else if (is_flag_advice(advice) || gives_anon_vma(advice))
 		ask_modified(mm, asks, start, end);
 }
 
@@ -279,6 +320,12 @@ size_t vmsc_mm_asks(const struct vmsc_mm *mm, const struct vmsc_call *call, stru
 	case NR_IOCTL:
 		if (call->range_end > call->range_start)
 			ask_modified(mm, &asks, call->range_start, call->range_end);
+		break;
+	case NR_SHMAT: /* with SHM_REMAP over what is there */
+		start = call->args[1] & ~PAGE_MASK_;
+		end = start + page_align(call->size);
+		if (end > start)
+			ask_cut(mm, &asks, start, end);
 		break;
 	case NR_CLOSE:
 		ask_released(mm, &asks, call->uffd);

@@ -251,6 +251,7 @@ bool vmsc_tree_is_free(const struct vmsc_mm *mm, uint64_t start, uint64_t end);
 
 /* anon.c */
 bool vmsc_anon_unknown(const struct vmsc_node *node);
+bool vmsc_anon_possible(const struct vmsc_node *node); /* known, or unknown */
 bool vmsc_anon_may_share(const struct vmsc_mm *mm, const struct vmsc_node *prev,
 			 const struct vmsc_node *next);
 bool vmsc_anon_hangs_on_next(const struct vmsc_mm *mm, const struct vmsc_node *node);

@@ -183,11 +183,6 @@ static void decide_new_next_first(const struct vmsc_mm *mm, struct vmsc_merge *m
 		merge->hidden = VMSC_HIDDEN_ANON_VMA;
 }
 
-static bool may_have_anon_vma(const struct vmsc_node *node)
-{
-	return node->vma.anon_vma || vmsc_anon_unknown(node);
-}
-
 static bool is_open(enum vmsc_refusal refused)
 {
 	return refused == VMSC_REFUSED_NONE || refused == VMSC_REFUSED_ANON_VMA;
@@ -202,8 +197,8 @@ static bool hangs_on_unknown(const struct vmsc_merge *merge)
 
 	if (merge->anon_vma)
 		return left_unknown || right_unknown;
-	return left && right && (left_unknown || right_unknown) && may_have_anon_vma(merge->prev) &&
-	       may_have_anon_vma(merge->next);
+	return left && right && (left_unknown || right_unknown) && vmsc_anon_possible(merge->prev) &&
+	       vmsc_anon_possible(merge->next);
 }
 
 void vmsc_merge_tell(struct vmsc_mm *mm, const struct vmsc_merge *merge, bool merged)
