@@ -241,20 +241,30 @@ static void answer(struct vmsc_trial *trial, uint8_t process, struct vmsc_mm *mm
 		}
 }
 
-/* A debugger's write is told to the model, though nobody expects it: whose anon_vma it gives hangs on whether
- * what lies behind was touched before. */
-static void answer_poke(struct vmsc_trial *trial, const struct vmsc_step *poke)
+static void answer_vma(struct vmsc_trial *trial, const struct vmsc_step *by, const struct vmsc_vma *vma)
 {
-	struct vmsc_trial_process *process = &trial->processes[poke->process];
-	struct vmsc_step found = {.kind = VMSC_STEP_FOUND, .process = poke->process};
-	struct vmsc_vma vma, next;
+	struct vmsc_trial_process *process = &trial->processes[by->process];
+	struct vmsc_step found = {.kind = VMSC_STEP_FOUND, .process = by->process};
 
-	if (!vmsc_mm_find(process->mm, poke->addr, &vma) || !vmsc_mm_find(process->mm, vma.end, &next) ||
-	    next.start != vma.end || next.anon_vma ||
-	    !vmsc_puppet_has_page(&process->puppet, next.start, next.end, &found.addr))
+	if (vma->anon_vma || !vmsc_puppet_has_page(&process->puppet, vma->start, vma->end, &found.addr))
 		return;
 	vmsc_trial_model_fault(process->mm, found.addr);
 	vmsc_trial_remember(trial, &found);
+}
+
+/* A debugger's write is told to the model, though nobody expects it: whose anon_vma it gives hangs on whether
+ * what lies beside was touched before. */
+static void answer_poke(struct vmsc_trial *trial, const struct vmsc_step *poke)
+{
+	struct vmsc_mm *mm = trial->processes[poke->process].mm;
+	struct vmsc_vma vma, beside;
+
+	if (!vmsc_mm_find(mm, poke->addr, &vma))
+		return;
+	if (vmsc_mm_find(mm, vma.end, &beside) && beside.start == vma.end)
+		answer_vma(trial, poke, &beside);
+	if (vmsc_mm_find(mm, vma.start - 1, &beside) && beside.end == vma.start)
+		answer_vma(trial, poke, &beside);
 }
 
 /* A child asks for what it inherits as long as it is all there. */

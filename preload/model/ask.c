@@ -197,6 +197,16 @@ static void ask_new_place(const struct vmsc_mm *mm, const struct vmsc_call *call
 		ask_around(mm, asks, (uint64_t)found, (uint64_t)found + len);
 }
 
+/* What MREMAP_DONTUNMAP leaves is locked no more, and may share an anon_vma with what lies beside it from
+ * then on. */
+static void ask_unlocked(const struct vmsc_mm *mm, const struct vmsc_node *node, struct asks *asks)
+{
+	if (!node || !(node->vma.vm_flags & VMSC_VM(LOCKED)))
+		return;
+	ask(mm, asks, node->prev);
+	ask(mm, asks, node->next);
+}
+
 static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, struct asks *asks)
 {
 	uint64_t start = call->args[0], old_len = page_align(call->args[1]),
@@ -207,6 +217,8 @@ static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, s
 		return;
 	if (call->args[3] & (MREMAP_FIXED_ | MREMAP_DONTUNMAP_)) {
 		ask_all(mm, asks, start, end);
+		if (call->args[3] & MREMAP_DONTUNMAP_)
+			ask_unlocked(mm, vmsc_tree_find(mm, start), asks);
 		if (end > start)
 			ask_beside(mm, asks, start, end);
 		if ((call->args[3] & MREMAP_FIXED_) && new_len && new_addr + new_len > new_addr) {
