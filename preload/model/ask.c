@@ -152,6 +152,18 @@ static void ask_modified(const struct vmsc_mm *mm, struct asks *asks, uint64_t s
 	}
 }
 
+/* The VMAs in [start, end) get an anon_vma, if they have none: as a whole. */
+static void ask_sharers(const struct vmsc_mm *mm, struct asks *asks, uint64_t start, uint64_t end)
+{
+	const struct vmsc_node *first = vmsc_tree_find(mm, start), *last = vmsc_tree_find(mm, end - 1);
+
+	if (first && first->vma.start < start)
+		start = first->vma.start;
+	if (last && last->vma.start < end && last->vma.end > end)
+		end = last->vma.end;
+	ask_modified(mm, asks, start, end);
+}
+
 /* close() of the last descriptor of a userfaultfd. */
 static void ask_released(const struct vmsc_mm *mm, struct asks *asks, uint32_t uffd)
 {
@@ -252,7 +264,9 @@ static void ask_madvise(const struct vmsc_mm *mm, uint64_t start, uint64_t end, 
 		return;
 	if (is_discarding(advice))
 		ask_all(mm, asks, start, end);
-	else if (is_flag_advice(advice) || gives_anon_vma(advice))
+	else if (gives_anon_vma(advice))
+		ask_sharers(mm, asks, start, end);
+	else if (is_flag_advice(advice))
 		ask_modified(mm, asks, start, end);
 }
 
@@ -328,6 +342,8 @@ size_t vmsc_mm_asks(const struct vmsc_mm *mm, const struct vmsc_call *call, stru
 	case NR_PRCTL:
 		if (call->args[2] + page_align(call->args[3]) > call->args[2] && call->args[0] == 0x53564d41)
 			ask_modified(mm, &asks, call->args[2], call->args[2] + page_align(call->args[3]));
+		if (call->args[0] == 67) /* PR_SET_MEMORY_MERGE: flags of all VMAs change */
+			ask_all(mm, &asks, 0, UINT64_MAX);
 		break;
 	case NR_IOCTL:
 		if (call->range_end > call->range_start)
