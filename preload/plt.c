@@ -75,7 +75,7 @@ void *mremap(void *addr, size_t old_length, size_t length, int flags, ...)
 
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
 		va_start(list, flags);
-		to = (uintptr_t)va_arg(list, void *);
+		to = (uintptr_t)va_arg(list, void *); /* NOLINT(clang-analyzer-valist.Uninitialized): the line above */
 		va_end(list);
 	}
 	return (void *)CALL(SYS_mremap, (uintptr_t)addr, old_length, length, flags, to);

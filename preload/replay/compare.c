@@ -55,6 +55,7 @@ static const struct vmsc_seen_record *find_seen(const struct comparison *compari
 {
 	const struct vmsc_seen_record *end = vmsc_seen_end(&comparison->replay->snapshot);
 
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): of an empty snapshot both are NULL */
 	while (seen < end && (seen->end <= addr || is_own(seen->traits)))
 		seen = vmsc_seen_next(seen);
 	return seen < end ? seen : NULL;
