@@ -116,6 +116,8 @@ bool vmsc_trial_is_guard_or_not(const struct vmsc_mm *mm, const struct vmsc_step
 
 	if ((step->kind != VMSC_STEP_TOUCH && step->kind != VMSC_STEP_POKE) || step->result != -EFAULT)
 		return false;
+	if (step->kind == VMSC_STEP_TOUCH && !step->write) /* a read gives none, wherever it comes to */
+		return false;
 	if (!vmsc_mm_find(mm, step->addr, &vma) || vma.start > step->addr || vma.anon_vma)
 		return false;
 	return (vma.vm_flags & VMSC_VM(MAYBE_GUARD)) && (vma.vm_flags & writable) &&

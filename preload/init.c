@@ -32,8 +32,8 @@
 
 #include "inject.h"
 
-struct vmsc_recorder vmsc_rec = {0};
-struct vmsc_names vmsc_names = {.appended = false};
+struct vmsc_recorder vmsc_rec = { 0 };
+struct vmsc_names vmsc_names = { .appended = false };
 
 static uint64_t find_vdso(char **envp)
 {
@@ -192,7 +192,7 @@ static void start_stacks(int argc, char **argv, char **envp)
  * seen to run. To the processor, this does nothing. */
 static bool is_under_valgrind(void)
 {
-	const uint64_t request[6] = {0x1001}; /* how deep? */
+	const uint64_t request[6] = { 0x1001 }; /* how deep? */
 	uint64_t depth = 0;
 
 	__asm__ volatile("rolq $3, %%rdi\n\trolq $13, %%rdi\n\trolq $61, %%rdi\n\trolq $51, %%rdi\n\txchgq "

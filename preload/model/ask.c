@@ -8,6 +8,13 @@
 
 #define LOOK_BACK 8 /* ranges */
 
+enum {
+	ADV_POPULATE_WRITE = 23,
+	ADV_GUARD_INSTALL = 102,
+	PR_SET_MEMORY_MERGE_ = 67,
+	PR_SET_VMA_ = 0x53564d41
+};
+
 struct asks {
 	struct vmsc_range *ranges;
 	size_t nr, max;
@@ -178,10 +185,10 @@ static bool is_discarding(uint64_t advice)
 	       advice == 24; /* DONTNEED, FREE, REMOVE, …_LOCKED */
 }
 
-/* MADV_POPULATE_WRITE, MADV_GUARD_INSTALL: whose, hangs on what was touched before. */
+/* Whose it is hangs on what was touched before. */
 static bool gives_anon_vma(uint64_t advice)
 {
-	return advice == 23 || advice == 102;
+	return advice == ADV_POPULATE_WRITE || advice == ADV_GUARD_INSTALL;
 }
 
 static bool is_flag_advice(uint64_t advice)
@@ -189,8 +196,9 @@ static bool is_flag_advice(uint64_t advice)
 	return advice <= 2 || (advice >= 10 && advice <= 19);
 }
 
-/* Where the kernel will put what it can't leave where it is. */
-static void ask_new_place(const struct vmsc_mm *mm, const struct vmsc_call *call, struct asks *asks)
+/* What can't grow where it is moves: what lies beside the old place counts, and beside where the kernel will
+ * put it. */
+static void ask_move(const struct vmsc_mm *mm, const struct vmsc_call *call, struct asks *asks)
 {
 	uint64_t start = call->args[0], end = start + page_align(call->args[1]),
 		 len = page_align(call->args[2]);
@@ -242,7 +250,7 @@ static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, s
 			ask(mm, asks, vmsc_tree_prev(mm, new_addr));
 			ask(mm, asks, vmsc_tree_find(mm, new_addr + new_len));
 		} else if (!(call->args[3] & MREMAP_FIXED_)) {
-			ask_new_place(mm, call, asks);
+			ask_move(mm, call, asks);
 		}
 	} else if (new_len < old_len) {
 		ask_cut(mm, asks, start + new_len, end);
@@ -253,7 +261,7 @@ static void ask_mremap(const struct vmsc_mm *mm, const struct vmsc_call *call, s
 		if (node && node->next && node->next->vma.start == start + new_len)
 			ask(mm, asks, node->next);
 		if (call->args[3] & MREMAP_MAYMOVE_)
-			ask_new_place(mm, call, asks);
+			ask_move(mm, call, asks);
 	}
 }
 
@@ -340,9 +348,9 @@ size_t vmsc_mm_asks(const struct vmsc_mm *mm, const struct vmsc_call *call, stru
 			ask_modified(mm, &asks, start, end);
 		break;
 	case NR_PRCTL:
-		if (call->args[2] + page_align(call->args[3]) > call->args[2] && call->args[0] == 0x53564d41)
+		if (call->args[2] + page_align(call->args[3]) > call->args[2] && call->args[0] == PR_SET_VMA_)
 			ask_modified(mm, &asks, call->args[2], call->args[2] + page_align(call->args[3]));
-		if (call->args[0] == 67) /* PR_SET_MEMORY_MERGE: flags of all VMAs change */
+		if (call->args[0] == PR_SET_MEMORY_MERGE_) /* flags of all VMAs change */
 			ask_all(mm, &asks, 0, UINT64_MAX);
 		break;
 	case NR_IOCTL:
