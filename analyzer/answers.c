@@ -246,6 +246,11 @@ char *vmsc_failure_text(const struct vmsc_failure *failure)
 		text = vmsc_format("%s: no rule of the VMA layer refuses it; %s to be charged", name, wanted);
 	else if (failure->cause == VMSC_CAUSE_ADDRESS_SPACE)
 		text = vmsc_format("%s: no room for %s", name, wanted);
+	else if (failure->cause == VMSC_CAUSE_HUGE_PAGES)
+		text = vmsc_format(
+			"%s: their pool has not enough for %s: raise vm.nr_hugepages, or do without "
+			"MAP_HUGETLB",
+			name, wanted);
 	else if (failure->where)
 		text = vmsc_format("%s: at 0x%" PRIx64, name, failure->where);
 	else

@@ -23,7 +23,8 @@ enum {
 	NR_PKEY_MPROTECT = 329,
 	NR_MSEAL = 462
 };
-enum { FIXED = 0x10, ANONYMOUS = 0x20, NORESERVE = 0x4000, FIXED_NOREPLACE = 0x100000 };
+enum { FIXED = 0x10, ANONYMOUS = 0x20, NORESERVE = 0x4000, HUGETLB = 0x40000, FIXED_NOREPLACE = 0x100000 };
+enum { MAYMOVE = 1, REMAP_FIXED = 2 };
 
 static const enum vmsc_cause limit_causes[] = {VMSC_CAUSE_MAP_COUNT, VMSC_CAUSE_RLIMIT_AS,
 					       VMSC_CAUSE_RLIMIT_DATA, VMSC_CAUSE_RLIMIT_MEMLOCK,
@@ -234,7 +235,8 @@ static bool is_misaligned(const struct vmsc_call *call)
 		return (call->args[5] & PAGE_MASK) ||
 		       ((call->args[3] & FIXED) && (call->args[0] & PAGE_MASK));
 	case NR_MREMAP:
-		return (call->args[0] & PAGE_MASK) || ((call->args[3] & 2) && (call->args[4] & PAGE_MASK));
+		return (call->args[0] & PAGE_MASK) ||
+		       ((call->args[3] & REMAP_FIXED) && (call->args[4] & PAGE_MASK));
 	case NR_MLOCK:
 	case NR_MLOCK2:
 	case NR_MUNLOCK:
@@ -251,7 +253,8 @@ static void explain_mmap(struct vmsc_failure *failure, const struct vmsc_mm *mm,
 
 	switch (answer) {
 	case -ENOMEM:
-		failure->cause = VMSC_CAUSE_ADDRESS_SPACE;
+		failure->cause = call->size && (call->args[3] & HUGETLB) ? VMSC_CAUSE_HUGE_PAGES
+									 : VMSC_CAUSE_ADDRESS_SPACE;
 		failure->wanted = call->args[1];
 		break;
 	case -EEXIST:
@@ -275,6 +278,22 @@ static void explain_mmap(struct vmsc_failure *failure, const struct vmsc_mm *mm,
 	}
 }
 
+/* Without MREMAP_MAYMOVE there is only what lies behind. */
+static void explain_mremap(struct vmsc_failure *failure, const struct vmsc_mm *mm,
+			   const struct vmsc_call *call)
+{
+	const uint64_t old_end = (call->args[0] + call->args[1] + PAGE_MASK) & ~PAGE_MASK,
+		       new_end = (call->args[0] + call->args[2] + PAGE_MASK) & ~PAGE_MASK;
+	struct vmsc_vma next;
+
+	failure->cause = VMSC_CAUSE_ADDRESS_SPACE;
+	failure->wanted = call->args[2];
+	if ((call->args[3] & MAYMOVE) || !vmsc_mm_find(mm, old_end, &next) || next.start >= new_end)
+		return;
+	failure->cause = VMSC_CAUSE_OCCUPIED;
+	failure->where = next.start > old_end ? next.start : old_end;
+}
+
 static void explain_refusal(struct vmsc_failure *failure, const struct vmsc_mm *mm,
 			    const struct vmsc_call *call, int64_t answer)
 {
@@ -288,8 +307,7 @@ static void explain_refusal(struct vmsc_failure *failure, const struct vmsc_mm *
 	} else if (call->nr == NR_MMAP) {
 		explain_mmap(failure, mm, call, answer);
 	} else if (call->nr == NR_MREMAP && answer == -ENOMEM) {
-		failure->cause = VMSC_CAUSE_ADDRESS_SPACE;
-		failure->wanted = call->args[2];
+		explain_mremap(failure, mm, call);
 	} else if (has_range(call->nr)) {
 		explain_range(failure, mm, call, answer);
 	} else {

@@ -23,12 +23,13 @@
 	X(SEALED, "sealed")		  /* mseal() */                                                      \
 	X(ALIGNMENT, "alignment")                                                                            \
 	X(ARGUMENT, "argument") /* a value, or a pair of them, that the call does not take */                \
-	X(OCCUPIED, "occupied") /* MAP_FIXED_NOREPLACE, or the heap's way, over a mapping */                 \
+	X(OCCUPIED, "occupied") /* MAP_FIXED_NOREPLACE, or the heap's or an mremap's way, over a mapping */  \
 	X(RIGHTS, "rights")	/* the file's mode, MDWE, or what the VMA may never become */                \
 	X(MIN_ADDR, "mmap_min_addr")                                                                         \
 	X(FILE, "file") /* the descriptor, or the file's driver */                                           \
 	X(INDIVISIBLE,                                                                                       \
-	  "indivisible") /* a VMA that may not be split or resized: vdso, huge pages, drivers */             \
+	  "indivisible")	    /* a VMA that may not be split or resized: vdso, huge pages, drivers */  \
+	X(HUGE_PAGES, "huge-pages") /* their pool has too few free */                                        \
 	X(UNKNOWN, "unknown")
 
 enum vmsc_cause {

@@ -168,7 +168,10 @@ class Refused(Situation):
 
     def test_others(self):
         for name, cause, errno in (("misaligned", "alignment", "EINVAL"), ("hole", "unmapped", "ENOMEM"),
-                                   ("occupied", "occupied", "EEXIST"), ("rights", "rights", "EACCES"),
+                                   ("occupied", "occupied", "EEXIST"),
+                                   ("in_the_way", "occupied", "ENOMEM"),
+                                   ("no_huge_pages", "huge-pages", "ENOMEM"),
+                                   ("rights", "rights", "EACCES"),
                                    ("sealed", "sealed", "EPERM")):
             with self.subTest(name):
                 self.refused(name, cause, errno)

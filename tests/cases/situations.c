@@ -310,6 +310,21 @@ AT_FAULT static int occupied(void)
 	return mmap(at, PAGE, MEMORY, ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED ? 0 : 1;
 }
 
+/* Behind the first of two pages that are one VMA no more. */
+AT_FAULT static int in_the_way(void)
+{
+	char *at = map(2 * PAGE, MEMORY, ANONYMOUS);
+
+	if (!at || mprotect(at + PAGE, PAGE, PROT_NONE))
+		return 1;
+	return mremap(at, PAGE, 2 * PAGE, 0) == MAP_FAILED ? 0 : 1;
+}
+
+AT_FAULT static int no_huge_pages(void)
+{
+	return map((size_t)1 << 40, MEMORY, ANONYMOUS | MAP_HUGETLB) ? 77 : 0;
+}
+
 AT_FAULT static int sealed(void)
 {
 	char *at = map(4 * PAGE, MEMORY, ANONYMOUS);
@@ -350,6 +365,8 @@ static const struct {
 	{"misaligned", NULL, misaligned},
 	{"hole", NULL, hole},
 	{"occupied", NULL, occupied},
+	{"in_the_way", NULL, in_the_way},
+	{"no_huge_pages", NULL, no_huge_pages},
 	{"sealed", NULL, sealed},
 	{"rights", NULL, rights},
 };
