@@ -119,9 +119,10 @@ class Bench:
             self.tests.append([table, "model"])
         self.program("pgtable", [self.build(f"{tests}/{name}.c") for name in ("test_pgtable", "pgtable")])
         self.tests.append(["pgtable", "model"])
-        told = [self.build(f"{tests}/{name}.c") for name in ("test_told", "told", "told_read")]
-        self.program("told", told + [self.build(os.path.join(ROOT, "analyzer", "heap.c"))])
-        self.tests.append(["told"])
+        told = [self.build(path) for path in (f"{tests}/told.c", f"{tests}/told_read.c", f"{ROOT}/analyzer/heap.c")]
+        for table in ("told", "asks"):
+            self.program(table, told + [self.build(f"{tests}/test_{table}.c")])
+            self.tests.append([table])
         rest = glob.glob(os.path.join(ROOT, "preload", "replay", "*.c")) + glob.glob(os.path.join(ROOT, "preload", "trace", "*.c"))
         rest = [self.build(path) for path in rest]
         replay = [self.build(path) for path in glob.glob(ROOT + "/tests/trace/*replay*.c")]

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "../trace/check.h"
 #include "heap.h"
 
 static char told[4096];
@@ -159,7 +160,8 @@ static void say_exit(const struct told_row *row, struct vmsc_mm *mm)
 	vmsc_mm_exit(mm);
 }
 
-const char *told_of(const struct told_row *row, const char **invalid)
+/* All that is told of the row's operation; @invalid: what is then wrong with the model, NULL: nothing. */
+static void tell(const struct told_row *row, const char **invalid)
 {
 	struct vmsc_mm *mm = new_mm(row);
 	unsigned int a, b;
@@ -182,5 +184,20 @@ const char *told_of(const struct told_row *row, const char **invalid)
 	if (!vmsc_mm_validate(mm, invalid))
 		*invalid = NULL;
 	vmsc_mm_free(mm);
-	return told;
+}
+
+int told_check(const char *name, const struct told_row *rows, size_t nr)
+{
+	const char *invalid;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		const struct told_row *row = &rows[i];
+
+		tell(row, &invalid);
+		CHECK(!strcmp(told, row->told), "%s (%s on %u.%u)\n  want %s\n  told %s", row->name, row->op,
+		      row->major, row->minor, row->told, told);
+		CHECK(!invalid, "%s: %s", row->name, invalid);
+	}
+	return check_result(name);
 }
