@@ -101,31 +101,48 @@ static void on_call(void *ctx, const struct vmsc_call *call, const struct vmsc_c
 
 static void note_string(struct vmsc_analysis *analysis, const struct vmsc_string_record *record)
 {
-	struct vmsc_bytes text = {vmsc_record_tail(&record->head, sizeof(*record)), record->length};
+	const char *tail = vmsc_record_tail(&record->head, sizeof(*record));
+	struct vmsc_bytes text = {tail, record->length};
 
+	if (record->what && record->length)
+		text.text = obstack_copy(&analysis->kept, tail, record->length);
 	if (record->what == VMSC_STRING_PROBLEM)
 		APPEND(analysis->problems, analysis->nr_problems, text);
 	else if (record->what && record->what < VMSC_STRING_PROBLEM)
 		analysis->strings[record->what] = text;
 }
 
+static size_t offset_of(const struct vmsc_analysis *analysis, const void *record)
+{
+	return (size_t)((const char *)record - (const char *)analysis->header);
+}
+
+static const void *keep(struct obstack *in, const struct vmsc_record *record)
+{
+	return obstack_copy(in, record, record->size);
+}
+
 static void note_call(struct vmsc_analysis *analysis, const struct vmsc_call_record *record)
 {
-	struct vmsc_call_ref ref = {.record = record};
-	uint64_t before =
-		analysis->extra ? (uint64_t)((const char *)record - (const char *)analysis->extra) / 8 : 0;
+	struct vmsc_call_ref ref = {.at = offset_of(analysis, record)};
+	uint64_t before = analysis->extra_at ? (ref.at - analysis->extra_at) / 8 : 0;
 
+	if (before > UINT32_MAX) /* nothing that was recorded: it stands right before its call */
+		before = 0;
 	ref.extra_high = before >> 16 & 0xffff;
 	ref.extra_low = before & 0xffff;
 	APPEND(analysis->calls, analysis->nr_calls, ref);
-	analysis->extra = NULL;
+	analysis->extra_at = 0;
 }
 
 static void note_snapshot(struct vmsc_analysis *analysis, const struct vmsc_snapshot_record *record)
 {
 	analysis->gathering = record->when != VMSC_WHEN_CALL && record->when != VMSC_WHEN_UNDETERMINED;
-	if (analysis->gathering)
-		analysis->nr_last_seen = 0;
+	if (!analysis->gathering)
+		return;
+	analysis->nr_last_seen = 0;
+	vmsc_store_close(&analysis->seen);
+	vmsc_store_open(&analysis->seen);
 }
 
 static void note_record(struct vmsc_analysis *analysis, const struct vmsc_record *record)
@@ -137,10 +154,10 @@ static void note_record(struct vmsc_analysis *analysis, const struct vmsc_record
 		note_string(analysis, any);
 		break;
 	case VMSC_RECORD_LIMITS:
-		analysis->limits = any;
+		analysis->limits = keep(&analysis->kept, record);
 		break;
 	case VMSC_RECORD_EXTRA:
-		analysis->extra = any;
+		analysis->extra_at = offset_of(analysis, record);
 		break;
 	case VMSC_RECORD_CALL:
 		note_call(analysis, any);
@@ -150,13 +167,13 @@ static void note_record(struct vmsc_analysis *analysis, const struct vmsc_record
 		break;
 	case VMSC_RECORD_SEEN:
 		if (analysis->gathering)
-			APPEND(analysis->last_seen, analysis->nr_last_seen, any);
+			APPEND(analysis->last_seen, analysis->nr_last_seen, keep(&analysis->seen, record));
 		break;
 	case VMSC_RECORD_SITE:
-		APPEND(analysis->sites, analysis->nr_sites, any);
+		APPEND(analysis->sites, analysis->nr_sites, keep(&analysis->kept, record));
 		break;
 	case VMSC_RECORD_END:
-		analysis->end = any;
+		analysis->end = keep(&analysis->kept, record);
 		break;
 	default:
 		break;
@@ -244,6 +261,7 @@ static void walk(struct vmsc_analysis *analysis, struct vmsc_input *input)
 	const struct vmsc_record *record;
 	struct vmsc_progress progress;
 
+	analysis->input = input;
 	vmsc_progress_begin(&progress);
 	while ((record = vmsc_trace_next(&input->trace))) {
 		if (record->type == VMSC_RECORD_CALL && analysis->nr_calls == analysis->stop_after)
@@ -273,6 +291,8 @@ static void begin(struct vmsc_analysis *analysis, const void *data, const vmsc_r
 	};
 
 	analysis->header = data;
+	vmsc_store_open(&analysis->kept);
+	vmsc_store_open(&analysis->seen);
 	analysis->origins = vmsc_origins_new();
 	if (analysis->with_history)
 		vmsc_history_begin(&analysis->history, analysis->origins);
@@ -326,6 +346,8 @@ void vmsc_analysis_free(struct vmsc_analysis *analysis)
 		vmsc_history_free(&analysis->history);
 	vmsc_replay_free(analysis->replay);
 	vmsc_origins_free(analysis->origins);
+	vmsc_store_close(&analysis->kept);
+	vmsc_store_close(&analysis->seen);
 	free(analysis->problems);
 	free(analysis->sites);
 	free(analysis->calls);

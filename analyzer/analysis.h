@@ -7,16 +7,18 @@
 
 #include <stdio.h>
 
+#include "callform.h"
 #include "history.h"
 #include "input.h"
 #include "origins.h"
+#include "store.h"
 
 enum vmsc_verdict { VMSC_VERDICT_MATCH, VMSC_VERDICT_DIFFER, VMSC_VERDICT_INCOMPLETE };
 
 /* Where a call stands in the trace. */
 /* There is one for each call, so it is small: an address has 48 bits. */
 struct vmsc_call_ref {
-	const struct vmsc_call_record *record;
+	size_t at;			      /* its record's offset */
 	uint64_t start : 48, extra_high : 16; /* [start, end): hull of what it changed, or would have */
 	uint64_t end : 48, extra_low : 16;    /* how far its extra lies before it, in eight bytes; 0: none */
 };
@@ -49,7 +51,9 @@ struct vmsc_final_vma {
 struct vmsc_story;
 
 struct vmsc_analysis {
-	const struct vmsc_trace_header *header;
+	const struct vmsc_trace_header *header; /* the trace begins with it */
+	struct vmsc_input *input;		/* NULL: all of the trace lies behind its header */
+	struct obstack kept;			/* records, and what they say */
 	struct vmsc_bytes strings[VMSC_STRING_PROBLEM];
 	struct vmsc_bytes *problems;
 	size_t nr_problems;
@@ -60,7 +64,7 @@ struct vmsc_analysis {
 
 	struct vmsc_call_ref *calls; /* [seq - 1] */
 	size_t nr_calls;
-	const struct vmsc_extra_record *extra; /* for the next call */
+	size_t extra_at; /* offset of what is told of the next call; 0: nothing */
 	struct vmsc_origins *origins;
 	struct vmsc_history history; /* with_history */
 	bool with_history;
@@ -76,6 +80,7 @@ struct vmsc_analysis {
 	struct vmsc_kept_outcomes wrong, undetermined;
 
 	const struct vmsc_seen_record **last_seen; /* of the last whole snapshot, in address order */
+	struct obstack seen;			   /* those */
 	size_t nr_last_seen;
 	bool gathering; /* inside a whole snapshot */
 	struct vmsc_final_vma *vmas;
@@ -115,11 +120,16 @@ uint64_t vmsc_analysis_lost(const struct vmsc_analysis *analysis);
 uint64_t vmsc_analysis_first_wrong(const struct vmsc_analysis *analysis);
 /* NULL: not in the trace. */
 const struct vmsc_call_ref *vmsc_analysis_call(const struct vmsc_analysis *analysis, uint64_t seq);
+/* Its record, with what stands before it. False: not in the trace. */
+bool vmsc_analysis_written_call(const struct vmsc_analysis *analysis, uint64_t seq,
+				struct vmsc_written_call *call);
 /* "mmap(0x0, 8192, …)"; the caller frees it. NULL: not in the trace. */
 char *vmsc_analysis_call_text(const struct vmsc_analysis *analysis, uint64_t seq);
 /* Path or label of a VMA, as maps would show it. */
 struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
 				      const struct vmsc_final_vma *final);
+/* NULL: none, or not in the trace. */
+const struct vmsc_call_stack *vmsc_analysis_stack(const struct vmsc_analysis *analysis, uint64_t seq);
 const struct vmsc_call_stack *vmsc_analysis_birth(const struct vmsc_analysis *analysis,
 						  const struct vmsc_vma *vma);
 /* A sentence on a difference; the caller frees it. */

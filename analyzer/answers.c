@@ -217,9 +217,9 @@ char *vmsc_pattern_text(const struct vmsc_answers *answers, const struct vmsc_pa
 
 uint64_t vmsc_call_time(const struct vmsc_analysis *analysis, uint64_t call)
 {
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, call);
+	struct vmsc_written_call written;
 
-	return ref ? ref->record->stamp : 0;
+	return vmsc_analysis_written_call(analysis, call, &written) ? written.record.stamp : 0;
 }
 
 char *vmsc_failure_text(const struct vmsc_failure *failure)

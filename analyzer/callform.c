@@ -21,8 +21,8 @@ void vmsc_written_call_of(struct vmsc_written_call *call, const struct vmsc_call
 	call->record.head.flags &= (uint16_t)~VMSC_CALL_NO_FILE; /* all arguments are there */
 	call->record.nr_args = 6;
 	vmsc_call_args(record, call->args);
-	call->has_extra = extra;
-	if (extra)
+	call->has_extra = extra && extra->head.type;
+	if (call->has_extra)
 		call->extra = *extra;
 }
 

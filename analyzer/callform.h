@@ -18,7 +18,7 @@ struct vmsc_written_call {
 	struct vmsc_extra_record extra;
 };
 
-/* @extra may be NULL. */
+/* @extra: NULL, or a head of zeros, for none. */
 void vmsc_written_call_of(struct vmsc_written_call *call, const struct vmsc_call_record *record,
 			  const struct vmsc_extra_record *extra);
 

@@ -43,8 +43,8 @@ struct race {
 	struct lane lanes[MAX_LANES];
 	size_t nr;
 	uint64_t calls;
-	const struct vmsc_extra_record *extra;
-	bool skipping; /* inside a snapshot that only lane 0 may see */
+	struct vmsc_extra_record extra; /* for the next call; a head of zeros: none */
+	bool skipping;			/* inside a snapshot that only lane 0 may see */
 };
 
 /* What the command line asks for. */
@@ -144,7 +144,7 @@ static void compare_lane(struct race *race, struct lane *lane, const struct vmsc
 	if (!lane->first_why)
 		return;
 	lane->first = race->calls;
-	vmsc_written_call_of(&call, record, race->extra);
+	vmsc_written_call_of(&call, record, &race->extra);
 	lane->first_text = vmsc_call_to_text(&call);
 }
 
@@ -170,7 +170,7 @@ static void after_call(struct race *race, const struct vmsc_call_record *record)
 		if (i && count)
 			compare_lane(race, &race->lanes[i], record);
 	}
-	race->extra = NULL;
+	race->extra.head.type = 0;
 }
 
 /* The record as this lane shall see it. */
@@ -206,7 +206,7 @@ static void feed(struct race *race, const struct vmsc_record *record)
 		if (!i || !in_snapshot || !race->skipping)
 			feed_lane(&race->lanes[i], record);
 	if (record->type == VMSC_RECORD_EXTRA)
-		race->extra = (const void *)record;
+		race->extra = *(const struct vmsc_extra_record *)(const void *)record;
 	if (record->type == VMSC_RECORD_CALL)
 		after_call(race, (const void *)record);
 }

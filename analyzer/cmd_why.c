@@ -182,12 +182,10 @@ const char *vmsc_why_doubt(const struct vmsc_analysis *analysis, const struct vm
 
 static void write_stack(const struct vmsc_inquiry *inquiry, uint64_t call)
 {
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(&inquiry->analysis, call);
-	const struct vmsc_call_stack *stack;
+	const struct vmsc_call_stack *stack = vmsc_analysis_stack(&inquiry->analysis, call);
 	char *line;
 	uint32_t i;
 
-	stack = ref ? vmsc_origins_stack(inquiry->analysis.origins, ref->record->stack) : NULL;
 	for (i = 0; stack && i < stack->nr && i < MAX_FRAMES; i++) {
 		line = vmsc_frame_line(&inquiry->answers, &stack->frames[i]);
 		printf("        %s\n", line);
@@ -199,16 +197,17 @@ static void write_stack(const struct vmsc_inquiry *inquiry, uint64_t call)
 
 static void write_call(const struct vmsc_inquiry *inquiry, uint64_t call)
 {
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(&inquiry->analysis, call);
-	char *text = vmsc_analysis_call_text(&inquiry->analysis, call), *result;
+	struct vmsc_written_call written;
+	char *text, *result;
 
-	if (!ref) {
+	if (!vmsc_analysis_written_call(&inquiry->analysis, call, &written)) {
 		puts("      before recording began");
 		return;
 	}
-	result = vmsc_result_to_text(ref->record->nr, ref->record->result);
-	printf("      call %" PRIu64 ", %.6f s, thread %u: %s = %s\n", call, (double)ref->record->stamp / 1e9,
-	       ref->record->tid, text, result);
+	text = vmsc_call_to_text(&written);
+	result = vmsc_result_to_text(written.record.nr, written.record.result);
+	printf("      call %" PRIu64 ", %.6f s, thread %u: %s = %s\n", call,
+	       (double)written.record.stamp / 1e9, written.record.tid, text, result);
 	free(text);
 	free(result);
 	write_stack(inquiry, call);
@@ -353,13 +352,18 @@ static void write_between(const struct vmsc_inquiry *inquiry, const struct vmsc_
 
 /* --- what a VMA is made of: mappings that merged --- */
 
-static bool maps_into(const struct vmsc_call_ref *ref, const struct vmsc_vma *vma)
+static bool maps_into(const struct vmsc_analysis *analysis, uint64_t call, const struct vmsc_vma *vma)
 {
-	bool failed = ref->record->result < 0 && ref->record->result >= -4095;
+	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, call);
+	struct vmsc_written_call written;
+	unsigned int nr;
 
-	return !failed &&
-	       (ref->record->nr == NR_MMAP || ref->record->nr == NR_BRK || ref->record->nr == NR_MREMAP) &&
-	       ref->start < ref->end && ref->start < vma->end && ref->end > vma->start;
+	if (ref->start >= ref->end || ref->start >= vma->end || ref->end <= vma->start ||
+	    !vmsc_analysis_written_call(analysis, call, &written))
+		return false;
+	nr = written.record.nr;
+	return (written.record.result >= 0 || written.record.result < -4095) &&
+	       (nr == NR_MMAP || nr == NR_BRK || nr == NR_MREMAP);
 }
 
 /* By site, most calls first. The caller frees it. */
@@ -371,7 +375,7 @@ static struct vmsc_groups *members_of(const struct vmsc_inquiry *inquiry, const 
 
 	for (call = 1; call <= inquiry->analysis.nr_calls; call++) {
 		ref = &inquiry->analysis.calls[call - 1];
-		if (maps_into(ref, vma))
+		if (maps_into(&inquiry->analysis, call, vma))
 			vmsc_groups_add(groups,
 					vmsc_site_text(&inquiry->answers,
 						       vmsc_history_site(&inquiry->analysis.history, call)),

@@ -51,11 +51,15 @@ static json_t *count_event(const struct vmsc_analysis *analysis, uint64_t call)
 
 static json_t *call_event(const struct vmsc_report *report, uint64_t call)
 {
-	const struct vmsc_call_record *record = report->analysis.calls[call - 1].record;
-	char *name = vmsc_syscall_text(record->nr), *text = vmsc_analysis_call_text(&report->analysis, call),
-	     *site;
-	json_t *event = event_of(&report->analysis, name, "i", record->stamp), *args = json_object();
+	struct vmsc_written_call written = {.record = {.nr = 0}};
+	const struct vmsc_call_record *record = &written.record;
+	json_t *event, *args = json_object();
+	char *name, *text, *site;
 
+	(void)vmsc_analysis_written_call(&report->analysis, call, &written);
+	name = vmsc_syscall_text(record->nr);
+	text = vmsc_call_to_text(&written);
+	event = event_of(&report->analysis, name, "i", record->stamp);
 	site = vmsc_site_text(&report->answers, vmsc_history_site(&report->analysis.history, call));
 	vmsc_json_put(event, "s", json_string("t"));
 	vmsc_json_put(event, "tid", json_integer(record->tid));

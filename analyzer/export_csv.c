@@ -12,14 +12,6 @@
 #include "value.h"
 #include "vmaform.h"
 
-uint64_t vmsc_call_argument(const struct vmsc_call_record *record, unsigned int number)
-{
-	uint64_t args[6];
-
-	vmsc_call_args(record, args);
-	return args[number];
-}
-
 const struct vmsc_failure *vmsc_failure_of(const struct vmsc_history *history, uint64_t seq)
 {
 	size_t low = 0, high = history->nr_failures, middle;
@@ -58,20 +50,20 @@ static void write_own(char *text, const char *end, FILE *out)
 static void write_calls(const struct vmsc_report *report, FILE *out)
 {
 	const struct vmsc_analysis *analysis = &report->analysis;
-	const struct vmsc_call_record *record;
+	struct vmsc_written_call written;
+	const struct vmsc_call_record *record = &written.record;
 	uint64_t call;
 	unsigned int i;
 
 	fputs("call,time_ns,thread,name,arg0,arg1,arg2,arg3,arg4,arg5,result,vmas,text,site\r\n", out);
-	for (call = 1; call <= analysis->nr_calls; call++) {
-		record = analysis->calls[call - 1].record;
+	for (call = 1; vmsc_analysis_written_call(analysis, call, &written); call++) {
 		fprintf(out, "%" PRIu64 ",%" PRIu64 ",%u,", call, record->stamp, record->tid);
 		write_own(vmsc_syscall_text(record->nr), ",", out);
 		for (i = 0; i < 6; i++)
-			fprintf(out, "0x%" PRIx64 ",", vmsc_call_argument(record, i));
+			fprintf(out, "0x%" PRIx64 ",", written.args[i]);
 		write_own(vmsc_result_to_text(record->nr, record->result), ",", out);
 		fprintf(out, "%" PRIu32 ",", analysis->history.count[call]);
-		write_own(vmsc_analysis_call_text(analysis, call), ",", out);
+		write_own(vmsc_call_to_text(&written), ",", out);
 		write_own(vmsc_site_text(&report->answers, vmsc_history_site(&analysis->history, call)),
 			  "\r\n", out);
 	}

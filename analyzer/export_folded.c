@@ -42,17 +42,17 @@ static char *without_semicolons(char *text)
 /* From main to the system call. */
 static char *folded_stack(const struct vmsc_report *report, uint64_t call)
 {
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(&report->analysis, call);
 	const struct vmsc_call_stack *stack;
+	struct vmsc_written_call written;
 	char *text = vmsc_format("%s", "");
 	uint32_t i;
 
-	if (!ref)
+	if (!vmsc_analysis_written_call(&report->analysis, call, &written))
 		return join(text, vmsc_format("%s", "(before recording)"));
-	stack = vmsc_origins_stack(report->analysis.origins, ref->record->stack);
+	stack = vmsc_origins_stack(report->analysis.origins, written.record.stack);
 	for (i = stack ? stack->nr : 0; i-- > 0;)
 		text = join(text, without_semicolons(vmsc_frame_name(&report->answers, &stack->frames[i])));
-	return join(text, vmsc_syscall_text(ref->record->nr));
+	return join(text, vmsc_syscall_text(written.record.nr));
 }
 
 static struct alike *find_alike(struct alike **all, const struct vmsc_call_record *record, uint64_t call)
@@ -71,10 +71,11 @@ static struct alike *find_alike(struct alike **all, const struct vmsc_call_recor
 static void fold_calls(const struct vmsc_report *report, struct vmsc_groups *groups)
 {
 	struct alike *all = NULL, *alike, *next;
+	struct vmsc_written_call written;
 	uint64_t call;
 
-	for (call = 1; call <= report->analysis.nr_calls; call++)
-		find_alike(&all, report->analysis.calls[call - 1].record, call)->calls++;
+	for (call = 1; vmsc_analysis_written_call(&report->analysis, call, &written); call++)
+		find_alike(&all, &written.record, call)->calls++;
 	HASH_ITER(hh, all, alike, next)
 	{
 		vmsc_groups_add(groups, folded_stack(report, alike->first), alike->calls, 0);

@@ -127,24 +127,24 @@ static void fill_meta(struct database *database, const struct vmsc_report *repor
 static void fill_calls(struct database *database, const struct vmsc_report *report)
 {
 	const struct vmsc_analysis *analysis = &report->analysis;
-	const struct vmsc_call_record *record;
+	struct vmsc_written_call written;
+	const struct vmsc_call_record *record = &written.record;
 	unsigned int i;
 	uint64_t call;
 
 	prepare(database, "INSERT INTO calls VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
-	for (call = 1; call <= analysis->nr_calls; call++) {
-		record = analysis->calls[call - 1].record;
+	for (call = 1; vmsc_analysis_written_call(analysis, call, &written); call++) {
 		bind_number(database, 1, call);
 		bind_number(database, 2, record->stamp);
 		bind_number(database, 3, record->tid);
 		bind_own(database, 4, vmsc_syscall_text(record->nr));
-		bind_own(database, 5, vmsc_analysis_call_text(analysis, call));
+		bind_own(database, 5, vmsc_call_to_text(&written));
 		bind_own(database, 6, vmsc_result_to_text(record->nr, record->result));
 		bind_number(database, 7, record->result < 0 && record->result >= -4095);
 		if (analysis->calls[call - 1].start < analysis->calls[call - 1].end)
 			bind_hex(database, 8, analysis->calls[call - 1].start);
 		for (i = 0; i < 6; i++)
-			bind_hex(database, 9 + (int)i, vmsc_call_argument(record, i));
+			bind_hex(database, 9 + (int)i, written.args[i]);
 		bind_number(database, 15, record->stack);
 		bind_number(database, 16, vmsc_history_site(&analysis->history, call));
 		bind_number(database, 17, analysis->history.count[call]);
@@ -180,12 +180,13 @@ static void add_stack(struct database *database, const struct vmsc_report *repor
 static void fill_frames(struct database *database, const struct vmsc_report *report)
 {
 	const struct vmsc_analysis *analysis = &report->analysis;
+	struct vmsc_written_call written;
 	uint32_t done = 0, id;
 	uint64_t call;
 
 	prepare(database, "INSERT OR IGNORE INTO frames VALUES (?,?,?,?,?,?,?)");
-	for (call = 0; call < analysis->nr_calls; call++) {
-		id = analysis->calls[call].record->stack;
+	for (call = 1; vmsc_analysis_written_call(analysis, call, &written); call++) {
+		id = written.record.stack;
 		if (id <= done) /* stacks are numbered as they first come */
 			continue;
 		add_stack(database, report, id);

@@ -19,7 +19,6 @@ void vmsc_export_csv(const struct vmsc_report *report, enum vmsc_export_of of, F
 bool vmsc_export_sqlite(const struct vmsc_report *report, const char *path);
 
 /* The argument of a call, 0 after the last. */
-uint64_t vmsc_call_argument(const struct vmsc_call_record *record, unsigned int number);
 /* Why call @seq failed, as far as it was the first of its kind; NULL otherwise. */
 const struct vmsc_failure *vmsc_failure_of(const struct vmsc_history *history, uint64_t seq);
 

@@ -17,14 +17,11 @@
 static bool read_all(struct vmsc_input *input, int fd)
 {
 	size_t capacity = 0;
-	struct stat about;
 	ssize_t n;
 
-	if (!fstat(fd, &about) && S_ISREG(about.st_mode) && about.st_size > 0)
-		capacity = (size_t)about.st_size + 1;
 	for (;;) {
-		if (input->size == capacity || !input->data) {
-			capacity = capacity > input->size ? capacity : capacity * 2 + READ_STEP;
+		if (input->size == capacity) {
+			capacity = capacity * 2 + READ_STEP;
 			input->data = vmsc_grow(input->data, capacity, 1);
 		}
 		n = read(fd, input->data + input->size, capacity - input->size);
@@ -36,21 +33,56 @@ static bool read_all(struct vmsc_input *input, int fd)
 	}
 }
 
+static bool is_trace_file(int fd, size_t *size)
+{
+	char magic[sizeof(VMSC_TRACE_MAGIC) - 1];
+	struct stat about;
+
+	if (fstat(fd, &about) || !S_ISREG(about.st_mode) || lseek(fd, 0, SEEK_CUR))
+		return false;
+	*size = (size_t)about.st_size;
+	return pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+	       !memcmp(magic, VMSC_TRACE_MAGIC, sizeof(magic));
+}
+
+/* Takes @fd over. */
+static bool read_blocks(struct vmsc_input *input, int fd, size_t size)
+{
+	input->blocks = vmsc_alloc(sizeof(*input->blocks));
+	if (!vmsc_blocks_open(input->blocks, fd, size)) {
+		free(input->blocks);
+		input->blocks = NULL;
+		close(fd);
+		return false;
+	}
+	input->data = input->blocks->data;
+	input->size = size;
+	return true;
+}
+
+static bool read_whole(struct vmsc_input *input, int fd)
+{
+	bool good = read_all(input, fd);
+	int err = errno;
+
+	close(fd);
+	errno = err;
+	return good;
+}
+
 static bool read_file(struct vmsc_input *input)
 {
-	int fd = !strcmp(input->path, "-") ? dup(STDIN_FILENO) : open(input->path, O_RDONLY | O_CLOEXEC), err;
-	bool good;
+	int fd = !strcmp(input->path, "-") ? dup(STDIN_FILENO) : open(input->path, O_RDONLY | O_CLOEXEC);
+	size_t size;
 
 	if (fd < 0) {
 		vmsc_complain("%s: can't open: %s", input->path, strerror(errno));
 		return false;
 	}
-	good = read_all(input, fd);
-	err = errno;
-	close(fd);
-	if (!good)
-		vmsc_complain("%s: can't read: %s", input->path, strerror(err));
-	return good;
+	if (is_trace_file(fd, &size) ? read_blocks(input, fd, size) : read_whole(input, fd))
+		return true;
+	vmsc_complain("%s: can't read: %s", input->path, strerror(errno));
+	return false;
 }
 
 static bool is_lines(const struct vmsc_input *input)
@@ -112,10 +144,18 @@ static bool header_is_good(const struct vmsc_input *input)
 	return true;
 }
 
+static void enter_block(void *ctx, size_t offset)
+{
+	vmsc_blocks_enter(ctx, offset);
+}
+
 bool vmsc_input_rewind(struct vmsc_input *input)
 {
-	if (!vmsc_trace_open(&input->trace, input->data, input->size))
+	if (!vmsc_trace_open(&input->trace, input->data, input->size)) {
+		input->trace.enter = input->blocks ? enter_block : NULL;
+		input->trace.ctx = input->blocks;
 		return true;
+	}
 	vmsc_complain("%s: can't be read as a trace: %s", input->path,
 		      input->trace.problem ? input->trace.problem : "no blocks");
 	return false;
@@ -132,14 +172,43 @@ bool vmsc_input_open(struct vmsc_input *input, const char *path)
 	return false;
 }
 
+const struct vmsc_record *vmsc_input_record(struct vmsc_input *input, size_t offset, unsigned int type)
+{
+	size_t in_block = (offset - VMSC_TRACE_HEADER_SIZE) % VMSC_TRACE_BLOCK_SIZE,
+	       left = VMSC_TRACE_BLOCK_SIZE - in_block;
+	const struct vmsc_record *record = (const void *)(input->data + offset);
+	const char *what;
+
+	if (input->blocks)
+		vmsc_blocks_want(input->blocks, offset);
+	if (left > input->size - offset)
+		left = input->size - offset;
+	if (vmsc_record_check(record, left, &what) || record->type != type) {
+		vmsc_complain("%s: was changed while it was read, at byte %zu; read a copy", input->path,
+			      offset);
+		exit(vmsc_trouble_status());
+	}
+	return record;
+}
+
 void vmsc_input_close(struct vmsc_input *input)
 {
-	free(input->data);
+	if (input->blocks)
+		vmsc_blocks_close(input->blocks);
+	else
+		free(input->data);
+	free(input->blocks);
+	input->blocks = NULL;
 	input->data = NULL;
 }
 
 bool vmsc_input_complain_if_damaged(const struct vmsc_input *input)
 {
+	if (input->blocks && input->blocks->error) {
+		vmsc_complain("%s: can't read at byte %zu: %s; only what comes before was used", input->path,
+			      input->blocks->error_at, strerror(input->blocks->error));
+		return true;
+	}
 	if (!input->trace.problem || input->trace.truncated)
 		return false;
 	vmsc_complain("%s: damaged at byte %zu: %s; only what comes before was used", input->path,

@@ -170,6 +170,7 @@ json_t *vmsc_layouts_json(const struct vmsc_report *report, struct vmsc_input *i
 
 	if (vmsc_input_rewind(input)) {
 		vmsc_analysis_begin(&layouts.analysis, input->data);
+		layouts.analysis.input = input;
 		walk(&layouts, input);
 		vmsc_analysis_free(&layouts.analysis);
 	}

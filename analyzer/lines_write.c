@@ -14,7 +14,7 @@ struct writer {
 	json_t *header;		 /* NULL once written */
 	json_t *snapshot, *vmas; /* being gathered */
 	bool flags_known;
-	const struct vmsc_extra_record *extra;
+	struct vmsc_extra_record extra; /* for the next call; a head of zeros: none */
 	uint64_t calls;
 };
 
@@ -409,8 +409,8 @@ static void write_call(struct writer *writer, const struct vmsc_call_record *rec
 {
 	struct vmsc_written_call call;
 
-	vmsc_written_call_of(&call, record, writer->extra);
-	writer->extra = NULL;
+	vmsc_written_call_of(&call, record, &writer->extra);
+	writer->extra.head.type = 0;
 	writer->calls++;
 	write_line(writer, vmsc_call_to_json(&call));
 }
@@ -422,7 +422,7 @@ static void write_event(struct writer *writer, const struct vmsc_record *record)
 	flush_header(writer);
 	switch (record->type) {
 	case VMSC_RECORD_EXTRA:
-		writer->extra = any;
+		writer->extra = *(const struct vmsc_extra_record *)any;
 		break;
 	case VMSC_RECORD_CALL:
 		write_call(writer, any);

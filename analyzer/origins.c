@@ -7,6 +7,7 @@
 
 #define uthash_fatal(message) vmsc_out_of_memory()
 #include "say.h"
+#include "store.h"
 #include "value.h"
 #include <uthash.h>
 
@@ -33,11 +34,15 @@ struct vmsc_origins {
 	struct place *places;
 	struct identity *identities;
 	struct numbered *files, *names, *stacks;
+	struct obstack texts;
 };
 
 struct vmsc_origins *vmsc_origins_new(void)
 {
-	return vmsc_alloc(sizeof(struct vmsc_origins));
+	struct vmsc_origins *origins = vmsc_alloc(sizeof(*origins));
+
+	vmsc_store_open(&origins->texts);
+	return origins;
 }
 
 static void free_numbered(struct numbered *all)
@@ -70,6 +75,7 @@ void vmsc_origins_free(struct vmsc_origins *origins)
 	free_numbered(origins->files);
 	free_numbered(origins->names);
 	free_numbered(origins->stacks);
+	vmsc_store_close(&origins->texts);
 	free(origins);
 }
 
@@ -94,6 +100,15 @@ static const struct numbered *numbered_find(const struct numbered *all, uint32_t
 	return one;
 }
 
+/* What is told again mostly is what was told before. */
+static struct vmsc_bytes keep_text(struct vmsc_origins *origins, struct vmsc_bytes before,
+				   struct vmsc_bytes text)
+{
+	if (!text.length || (before.length == text.length && !memcmp(before.text, text.text, text.length)))
+		return before.length == text.length ? before : text;
+	return (struct vmsc_bytes){obstack_copy(&origins->texts, text.text, text.length), text.length};
+}
+
 static void note_place(struct vmsc_origins *origins, uint32_t dev_major, uint32_t dev_minor, uint64_t inode,
 		       struct vmsc_bytes path)
 {
@@ -108,7 +123,7 @@ static void note_place(struct vmsc_origins *origins, uint32_t dev_major, uint32_
 		memcpy(place->dev_inode, key, sizeof(key));
 		HASH_ADD(hh, origins->places, dev_inode, sizeof(key), place);
 	}
-	place->path = path;
+	place->path = keep_text(origins, place->path, path);
 }
 
 static struct vmsc_bytes find_place(const struct vmsc_origins *origins, const struct vmsc_file *file)
@@ -137,10 +152,10 @@ static void note_module(struct vmsc_origins *origins, const struct vmsc_string_r
 	HASH_FIND(hh, origins->identities, path.text, path.length, identity);
 	if (!identity) {
 		identity = vmsc_alloc(sizeof(*identity));
-		identity->path = path;
+		identity->path = path = keep_text(origins, identity->path, path);
 		HASH_ADD_KEYPTR(hh, origins->identities, path.text, path.length, identity);
 	}
-	identity->id = id;
+	identity->id = keep_text(origins, identity->id, id);
 }
 
 struct vmsc_bytes vmsc_origins_build_id(const struct vmsc_origins *origins, struct vmsc_bytes path)
@@ -223,6 +238,11 @@ static void note_stack(struct vmsc_origins *origins, const struct vmsc_stack_rec
 		one->stack.frames[i] = resolve(origins, mm, addresses[i]);
 }
 
+static void note_text(struct vmsc_origins *origins, struct numbered *one, struct vmsc_bytes text)
+{
+	one->text = keep_text(origins, one->text, text);
+}
+
 void vmsc_origins_record(struct vmsc_origins *origins, const struct vmsc_record *record,
 			 const struct vmsc_mm *mm)
 {
@@ -234,7 +254,7 @@ void vmsc_origins_record(struct vmsc_origins *origins, const struct vmsc_record 
 	switch (record->type) {
 	case VMSC_RECORD_FILE:
 		text = (struct vmsc_bytes){vmsc_record_tail(record, sizeof(*file)), file->length};
-		numbered_get(&origins->files, file->id)->text = text;
+		note_text(origins, numbered_get(&origins->files, file->id), text);
 		note_place(origins, file->dev_major, file->dev_minor, file->inode, text);
 		break;
 	case VMSC_RECORD_STRING:
@@ -242,7 +262,7 @@ void vmsc_origins_record(struct vmsc_origins *origins, const struct vmsc_record 
 		break;
 	case VMSC_RECORD_NAME:
 		text = (struct vmsc_bytes){vmsc_record_tail(record, sizeof(*name)), name->length};
-		numbered_get(&origins->names, name->id)->text = text;
+		note_text(origins, numbered_get(&origins->names, name->id), text);
 		break;
 	case VMSC_RECORD_SEEN:
 		text = (struct vmsc_bytes){vmsc_record_tail(record, sizeof(*seen)), seen->length};

@@ -9,7 +9,7 @@
 
 #include "vmascope/replay.h"
 
-/* Bytes inside the trace. */
+/* Bytes that somebody else keeps. */
 struct vmsc_bytes {
 	const char *text;
 	size_t length;

@@ -228,16 +228,18 @@ static json_t *events_json(const struct vmsc_report *report)
 {
 	const struct vmsc_analysis *analysis = &report->analysis;
 	json_t *array = json_array(), *event;
-	const struct vmsc_call_record *record;
+	struct vmsc_written_call written;
+	const struct vmsc_call_record *record = &written.record;
 	uint64_t call;
 
-	for (call = 1; call <= analysis->nr_calls && json_array_size(array) < MAX_EVENTS; call++) {
-		record = analysis->calls[call - 1].record;
+	for (call = 1;
+	     json_array_size(array) < MAX_EVENTS && vmsc_analysis_written_call(analysis, call, &written);
+	     call++) {
 		if (record->result >= 0 || record->result < -4095)
 			continue;
 		event = json_array();
 		vmsc_json_append(event, vmsc_json_number(call));
-		vmsc_json_append(event, own(vmsc_analysis_call_text(analysis, call)));
+		vmsc_json_append(event, own(vmsc_call_to_text(&written)));
 		vmsc_json_append(event, own(vmsc_result_to_text(record->nr, record->result)));
 		vmsc_json_append(event, vmsc_json_number(time_of(report, call)));
 		vmsc_json_append(array, event);

@@ -163,21 +163,23 @@ static const struct vmsc_kept_difference *difference_of(const struct vmsc_analys
 static json_t *first_wrong_json(const struct vmsc_analysis *analysis)
 {
 	uint64_t call = vmsc_analysis_first_wrong(analysis);
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, call);
 	const struct vmsc_kept_outcome *wrong = outcome_of(&analysis->wrong, call);
 	const struct vmsc_kept_difference *difference = difference_of(analysis, call);
+	struct vmsc_written_call written;
 	json_t *object;
+	bool known;
 
 	if (!call)
 		return json_null();
+	known = vmsc_analysis_written_call(analysis, call, &written);
 	object = json_object();
 	vmsc_json_put(object, "call", vmsc_json_number(call));
-	vmsc_json_put(object, "text", text_json(vmsc_analysis_call_text(analysis, call)));
+	vmsc_json_put(object, "text", text_json(known ? vmsc_call_to_text(&written) : NULL));
 	vmsc_json_put(object, "recorded",
-		      ref ? vmsc_result_to_json(ref->record->nr, ref->record->result) : json_null());
+		      known ? vmsc_result_to_json(written.record.nr, written.record.result) : json_null());
 	vmsc_json_put(object, "predicted",
-		      ref && wrong ? vmsc_result_to_json(ref->record->nr, wrong->outcome.predicted)
-				   : json_null());
+		      known && wrong ? vmsc_result_to_json(written.record.nr, wrong->outcome.predicted)
+				     : json_null());
 	if (wrong)
 		vmsc_json_put(object, "why", text_json(vmsc_outcome_why(analysis, wrong)));
 	else

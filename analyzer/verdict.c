@@ -86,8 +86,9 @@ static const char *why_incomplete(const struct vmsc_analysis *analysis)
 	if (has_blind_beginning(analysis))
 		return "the VMAs that there were at the beginning could not be read";
 	if (has_end_checkpoint(analysis))
-		return says_not_recorded(analysis) ? "something was not recorded; capture.problems says what, and why"
-						   : NULL;
+		return says_not_recorded(analysis)
+			       ? "something was not recorded; capture.problems says what, and why"
+			       : NULL;
 	if (!analysis->end)
 		return "the trace breaks off: the process was killed, or still runs";
 	return "the process ended without a last look at its maps";
@@ -146,30 +147,50 @@ const struct vmsc_call_ref *vmsc_analysis_call(const struct vmsc_analysis *analy
 	return seq && seq <= analysis->nr_calls ? &analysis->calls[seq - 1] : NULL;
 }
 
-static const struct vmsc_extra_record *extra_of(const struct vmsc_call_ref *ref)
+static const void *record_at(const struct vmsc_analysis *analysis, size_t offset, unsigned int type)
 {
-	uint64_t before = (uint64_t)ref->extra_high << 16 | ref->extra_low;
+	if (!analysis->input)
+		return (const char *)analysis->header + offset;
+	return vmsc_input_record(analysis->input, offset, type);
+}
 
-	return before ? (const void *)((const char *)ref->record - before * 8) : NULL;
+bool vmsc_analysis_written_call(const struct vmsc_analysis *analysis, uint64_t seq,
+				struct vmsc_written_call *call)
+{
+	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, seq);
+	size_t before;
+
+	if (!ref)
+		return false;
+	vmsc_written_call_of(call, record_at(analysis, ref->at, VMSC_RECORD_CALL), NULL);
+	before = (size_t)((uint64_t)ref->extra_high << 16 | ref->extra_low) * 8;
+	call->has_extra = before;
+	if (before)
+		memcpy(&call->extra, record_at(analysis, ref->at - before, VMSC_RECORD_EXTRA),
+		       sizeof(call->extra));
+	return true;
 }
 
 char *vmsc_analysis_call_text(const struct vmsc_analysis *analysis, uint64_t seq)
 {
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, seq);
 	struct vmsc_written_call call;
 
-	if (!ref)
-		return NULL;
-	vmsc_written_call_of(&call, ref->record, extra_of(ref));
-	return vmsc_call_to_text(&call);
+	return vmsc_analysis_written_call(analysis, seq, &call) ? vmsc_call_to_text(&call) : NULL;
+}
+
+const struct vmsc_call_stack *vmsc_analysis_stack(const struct vmsc_analysis *analysis, uint64_t seq)
+{
+	struct vmsc_written_call call;
+
+	return vmsc_analysis_written_call(analysis, seq, &call)
+		       ? vmsc_origins_stack(analysis->origins, call.record.stack)
+		       : NULL;
 }
 
 const struct vmsc_call_stack *vmsc_analysis_birth(const struct vmsc_analysis *analysis,
 						  const struct vmsc_vma *vma)
 {
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, vma->born);
-
-	return ref ? vmsc_origins_stack(analysis->origins, ref->record->stack) : NULL;
+	return vmsc_analysis_stack(analysis, vma->born);
 }
 
 struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
@@ -252,13 +273,13 @@ char *vmsc_difference_why(const struct vmsc_analysis *analysis, const struct vms
 
 char *vmsc_outcome_why(const struct vmsc_analysis *analysis, const struct vmsc_kept_outcome *wrong)
 {
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(analysis, wrong->call);
+	struct vmsc_written_call call;
 	char *recorded, *predicted, *text;
 
-	if (!ref)
+	if (!vmsc_analysis_written_call(analysis, wrong->call, &call))
 		return vmsc_format("%s", "the call is not in the trace");
-	recorded = vmsc_result_to_text(ref->record->nr, ref->record->result);
-	predicted = vmsc_result_to_text(ref->record->nr, wrong->outcome.predicted);
+	recorded = vmsc_result_to_text(call.record.nr, call.record.result);
+	predicted = vmsc_result_to_text(call.record.nr, wrong->outcome.predicted);
 	text = vmsc_format("the kernel answered %s, the rules say %s", recorded, predicted);
 	free(recorded);
 	free(predicted);

@@ -31,7 +31,7 @@ struct pair {
 	struct vmsc_ways ways;
 	struct side mine, other;
 	uint64_t calls;
-	const struct vmsc_extra_record *extra; /* for the next call */
+	struct vmsc_extra_record extra; /* for the next call; a head of zeros: none */
 	enum vmsc_ended ended;
 	struct vmsc_on_paper paper;
 	uint64_t first;		/* call after which they are not the same */
@@ -146,12 +146,12 @@ static void after_call(struct pair *pair, const struct vmsc_call_record *record)
 						mine->end > other->end ? mine->end : other->end);
 		if (pair->why) {
 			pair->first = pair->calls;
-			vmsc_written_call_of(&call, record, pair->extra);
+			vmsc_written_call_of(&call, record, &pair->extra);
 			pair->first_text = vmsc_call_to_text(&call);
 		}
 	}
 	forget_unmaps(pair);
-	pair->extra = NULL;
+	pair->extra.head.type = 0;
 }
 
 static void feed(struct pair *pair, const struct vmsc_record *record)
@@ -159,7 +159,7 @@ static void feed(struct pair *pair, const struct vmsc_record *record)
 	if (vmsc_replay_record(pair->mine.replay, record) || vmsc_replay_record(pair->other.replay, record))
 		vmsc_out_of_memory();
 	if (record->type == VMSC_RECORD_EXTRA)
-		pair->extra = (const void *)record;
+		pair->extra = *(const struct vmsc_extra_record *)(const void *)record;
 	if (record->type == VMSC_RECORD_CALL)
 		after_call(pair, (const void *)record);
 	if (record->type == VMSC_RECORD_END)

@@ -10,13 +10,11 @@
 
 static json_t *stack_json(const struct vmsc_inquiry *inquiry, uint64_t call)
 {
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(&inquiry->analysis, call);
-	const struct vmsc_call_stack *stack;
+	const struct vmsc_call_stack *stack = vmsc_analysis_stack(&inquiry->analysis, call);
 	json_t *array = json_array();
 	char *frame;
 	uint32_t i;
 
-	stack = ref ? vmsc_origins_stack(inquiry->analysis.origins, ref->record->stack) : NULL;
 	for (i = 0; stack && i < stack->nr; i++) {
 		frame = vmsc_frame_text(&stack->frames[i]);
 		vmsc_json_append(array, vmsc_json_text(frame));
@@ -27,18 +25,18 @@ static json_t *stack_json(const struct vmsc_inquiry *inquiry, uint64_t call)
 
 static json_t *call_json(const struct vmsc_inquiry *inquiry, uint64_t call)
 {
-	const struct vmsc_call_ref *ref = vmsc_analysis_call(&inquiry->analysis, call);
+	struct vmsc_written_call written;
 	json_t *object = json_object();
 	char *text;
 
 	vmsc_json_put(object, "call", vmsc_json_number(call));
-	if (!ref)
+	if (!vmsc_analysis_written_call(&inquiry->analysis, call, &written))
 		return object;
-	text = vmsc_analysis_call_text(&inquiry->analysis, call);
+	text = vmsc_call_to_text(&written);
 	vmsc_json_put(object, "text", vmsc_json_text(text));
-	vmsc_json_put(object, "result", vmsc_result_to_json(ref->record->nr, ref->record->result));
-	vmsc_json_put(object, "thread", json_integer(ref->record->tid));
-	vmsc_json_put(object, "time", vmsc_json_number(ref->record->stamp));
+	vmsc_json_put(object, "result", vmsc_result_to_json(written.record.nr, written.record.result));
+	vmsc_json_put(object, "thread", json_integer(written.record.tid));
+	vmsc_json_put(object, "time", vmsc_json_number(written.record.stamp));
 	vmsc_json_put(object, "stack", stack_json(inquiry, call));
 	free(text);
 	return object;

@@ -345,6 +345,10 @@ struct vmsc_trace {
 	uint64_t calls; /* CALL records so far */
 	const char *problem;
 	bool truncated; /* ends without an END record, as a process leaves it that is killed or still runs */
+	/* To be set after vmsc_trace_open() where the trace lies in memory in parts only: the block at @offset, of which
+	 * nothing was looked at yet, and the one before are to be there until the next one is entered. NULL: all is. */
+	void (*enter)(void *ctx, size_t offset);
+	void *ctx;
 };
 
 int vmsc_trace_open(struct vmsc_trace *trace, const void *data, size_t size) VMSC_MUST_CHECK;

@@ -61,6 +61,8 @@ static bool enter_block(struct vmsc_trace *trace)
 
 	if (!left)
 		return breaks_off(trace, "it ends between two blocks");
+	if (trace->enter)
+		trace->enter(trace->ctx, trace->block);
 	if (left < sizeof(*block))
 		return is_damaged(trace, "cut off in a block's header");
 	if (!was_begun(block))

@@ -2,8 +2,9 @@
 """Input that can't be read: exit status 2 and one line that says what, where and what to do."""
 import os
 import struct
+import subprocess
 
-from support import HEADER_SIZE, Case, case, main, run
+from support import HEADER_SIZE, MAKE_TRACE, Case, case, main, run
 
 VERSION_AT = 8
 
@@ -53,6 +54,31 @@ class Unreadable(Case):
         self.assertEqual(done.returncode, 2)
         self.one_line(done)
         self.assertNotIn(b"\x1b", done.stderr)
+
+
+class Large(Case):
+    """A file is read in parts, a pipe as a whole: what is said of them is the same."""
+    CALLS = 150000  # more than the parts that are in memory at a time hold
+
+    def large(self):
+        lines = self.lines("forms.jsonl")
+        calls = [line for line in lines if "call" in line and "vmas" not in line]
+        self.assertTrue(calls)
+        grown = lines + calls * (self.CALLS // len(calls))
+        path = self.path("large.vmt")
+        subprocess.run([MAKE_TRACE, self.write_lines(grown, "large.jsonl"), path], check=True)
+        self.assertGreater(os.path.getsize(path), 10 << 20)
+        return path
+
+    def test_same_as_a_pipe(self):
+        path = self.large()
+        for command in (["check", "--json"], ["report", "--json"], ["report"], ["replay", "--maps"],
+                        ["export", "--format=jsonl"], ["export", "--format=csv"], ["export", "--format=folded"]):
+            with self.subTest(command[-1]), open(path, "rb") as trace:
+                piped = run(*command, "-", input=trace.read())
+                read = run(*command, path)
+                self.assertEqual(read.returncode, piped.returncode)
+                self.assertEqual(read.stdout.replace(path.encode(), b"-"), piped.stdout)
 
 
 class CutOff(Case):

@@ -8,7 +8,10 @@
 
 static void grow(struct made *made, size_t size)
 {
-	made->data = realloc(made->data, size);
+	if (size > made->room) {
+		made->room = size * 2;
+		made->data = realloc(made->data, made->room);
+	}
 	if (!made->data) {
 		puts("no memory");
 		exit(1);

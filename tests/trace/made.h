@@ -10,6 +10,7 @@
 struct made {
 	unsigned char *data;
 	size_t size;  /* up to the last record */
+	size_t room;  /* bytes that @data has */
 	size_t block; /* offset of the block that grows */
 	uint64_t calls;
 };
