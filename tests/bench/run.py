@@ -3,7 +3,8 @@
 
     run.py BUILD [--rounds=N] [--quick] [SECTION…]
 
-Sections: calls programs start peers model scale replay large memory bytes.
+Sections: calls programs start peers model scale long replay large memory bytes. `long` goes to 10 million calls, by its own name
+to 100 million: a quarter of an hour, 7 GB for the trace and 6 GB for its report.
 
 BUILD is a build folder of the preset release. Prints Markdown, the text of docs/performance.md's tables.
 """
@@ -65,10 +66,10 @@ def seconds(before, command):
     return None if done.returncode else taken
 
 
-def interleaved(modes, measure):
+def interleaved(modes, measure, rounds=ROUNDS):
     """Medians of @measure(mode) by mode's name; None for what does not run."""
     found = {name: [] for name in modes}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, before in modes.items():
             if None not in found[name]:
                 found[name].append(measure(before))
@@ -234,6 +235,23 @@ def section_scale():
         found = interleaved(modes, lambda before, command=command: run(before, command))
         row(name, "%.0f" % found["native"], ratio(found["recorded"], found["native"]),
             ratio(found["--check=call"], found["native"]))
+
+
+def section_long():
+    """All that may grow with the number of calls: their cost, the trace, what its report takes."""
+    head("How the cost grows with the number of calls: mmap and munmap", "calls", "native, ns a pair", "recorded / native",
+         "bytes of trace a call", "report, µs a call", "report, MiB", "report, bytes a call")
+    for digits in range(3, 9 if "long" in WORDS else 8):
+        calls = 10 ** digits // SCALE
+        pair = [CALLS, "pair", "--count=%d" % (calls // 2)]
+        modes = {name: MODES[name] for name in ("native", "recorded")}
+        found = interleaved(modes, lambda before, pair=pair: run(before, pair), 1 if digits > 7 else ROUNDS)
+        trace = keep_trace(calls // 2)
+        took, most = costs([VMASCOPE, "report", trace])
+        row("{:,}".format(calls), "%.0f" % found["native"], ratio(found["recorded"], found["native"]),
+            "%.1f" % (os.path.getsize(trace) / calls), "%.2f" % (took * 1e6 / calls), "%.0f" % most,
+            "%.0f" % (most * 2**20 / calls))
+        clean()
 
 
 def keep_trace(count, *options):
