@@ -11,9 +11,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 packages=(build-essential cmake ninja-build pkg-config libunwind-dev libjansson-dev uthash-dev libdw-dev libsqlite3-dev python3
 	git perl nodejs redis-server redis-tools nginx qemu-system-x86 busybox-static cpio groff-base
 	strace stress-ng sqlite3 chromium e2fsprogs zsh
-	liburing-dev luajit libgc-dev libjemalloc-dev)
+	liburing-dev luajit libgc-dev libjemalloc-dev clang libclang-rt-dev)
 
-tools=(clang clang-tidy cppcheck valgrind debootstrap postgresql binutils
+tools=(clang-tidy cppcheck valgrind debootstrap postgresql binutils
 	gnat rustc golang-go sbcl ocaml mono-runtime mono-mcs qemu-user libgoogle-perftools-dev libmimalloc-dev default-jdk ruby)
 
 as_root()
