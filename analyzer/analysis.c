@@ -105,7 +105,7 @@ static void note_string(struct vmsc_analysis *analysis, const struct vmsc_string
 	struct vmsc_bytes text = {tail, record->length};
 
 	if (record->what && record->length)
-		text.text = obstack_copy(&analysis->kept, tail, record->length);
+		text.text = vmsc_store_copy(&analysis->kept, tail, record->length);
 	if (record->what == VMSC_STRING_PROBLEM)
 		APPEND(analysis->problems, analysis->nr_problems, text);
 	else if (record->what && record->what < VMSC_STRING_PROBLEM)
@@ -117,9 +117,9 @@ static size_t offset_of(const struct vmsc_analysis *analysis, const void *record
 	return (size_t)((const char *)record - (const char *)analysis->header);
 }
 
-static const void *keep(struct obstack *in, const struct vmsc_record *record)
+static const void *keep(struct vmsc_store *in, const struct vmsc_record *record)
 {
-	return obstack_copy(in, record, record->size);
+	return vmsc_store_copy(in, record, record->size);
 }
 
 static void note_call(struct vmsc_analysis *analysis, const struct vmsc_call_record *record)
@@ -141,8 +141,7 @@ static void note_snapshot(struct vmsc_analysis *analysis, const struct vmsc_snap
 	if (!analysis->gathering)
 		return;
 	analysis->nr_last_seen = 0;
-	vmsc_store_close(&analysis->seen);
-	vmsc_store_open(&analysis->seen);
+	vmsc_store_free(&analysis->seen);
 }
 
 static void note_record(struct vmsc_analysis *analysis, const struct vmsc_record *record)
@@ -291,8 +290,6 @@ static void begin(struct vmsc_analysis *analysis, const void *data, const vmsc_r
 	};
 
 	analysis->header = data;
-	vmsc_store_open(&analysis->kept);
-	vmsc_store_open(&analysis->seen);
 	analysis->origins = vmsc_origins_new();
 	if (analysis->with_history)
 		vmsc_history_begin(&analysis->history, analysis->origins);
@@ -346,8 +343,8 @@ void vmsc_analysis_free(struct vmsc_analysis *analysis)
 		vmsc_history_free(&analysis->history);
 	vmsc_replay_free(analysis->replay);
 	vmsc_origins_free(analysis->origins);
-	vmsc_store_close(&analysis->kept);
-	vmsc_store_close(&analysis->seen);
+	vmsc_store_free(&analysis->kept);
+	vmsc_store_free(&analysis->seen);
 	free(analysis->problems);
 	free(analysis->sites);
 	free(analysis->calls);

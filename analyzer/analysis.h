@@ -53,7 +53,7 @@ struct vmsc_story;
 struct vmsc_analysis {
 	const struct vmsc_trace_header *header; /* the trace begins with it */
 	struct vmsc_input *input;		/* NULL: all of the trace lies behind its header */
-	struct obstack kept;			/* records, and what they say */
+	struct vmsc_store kept;			/* records, and what they say */
 	struct vmsc_bytes strings[VMSC_STRING_PROBLEM];
 	struct vmsc_bytes *problems;
 	size_t nr_problems;
@@ -80,7 +80,7 @@ struct vmsc_analysis {
 	struct vmsc_kept_outcomes wrong, undetermined;
 
 	const struct vmsc_seen_record **last_seen; /* of the last whole snapshot, in address order */
-	struct obstack seen;			   /* those */
+	struct vmsc_store seen;			   /* those */
 	size_t nr_last_seen;
 	bool gathering; /* inside a whole snapshot */
 	struct vmsc_final_vma *vmas;

@@ -34,15 +34,12 @@ struct vmsc_origins {
 	struct place *places;
 	struct identity *identities;
 	struct numbered *files, *names, *stacks;
-	struct obstack texts;
+	struct vmsc_store texts;
 };
 
 struct vmsc_origins *vmsc_origins_new(void)
 {
-	struct vmsc_origins *origins = vmsc_alloc(sizeof(*origins));
-
-	vmsc_store_open(&origins->texts);
-	return origins;
+	return vmsc_alloc(sizeof(struct vmsc_origins));
 }
 
 static void free_numbered(struct numbered *all)
@@ -75,7 +72,7 @@ void vmsc_origins_free(struct vmsc_origins *origins)
 	free_numbered(origins->files);
 	free_numbered(origins->names);
 	free_numbered(origins->stacks);
-	vmsc_store_close(&origins->texts);
+	vmsc_store_free(&origins->texts);
 	free(origins);
 }
 
@@ -106,7 +103,7 @@ static struct vmsc_bytes keep_text(struct vmsc_origins *origins, struct vmsc_byt
 {
 	if (!text.length || (before.length == text.length && !memcmp(before.text, text.text, text.length)))
 		return before.length == text.length ? before : text;
-	return (struct vmsc_bytes){obstack_copy(&origins->texts, text.text, text.length), text.length};
+	return (struct vmsc_bytes){vmsc_store_copy(&origins->texts, text.text, text.length), text.length};
 }
 
 static void note_place(struct vmsc_origins *origins, uint32_t dev_major, uint32_t dev_minor, uint64_t inode,

@@ -5,23 +5,18 @@
 #ifndef VMSC_ANALYZER_STORE_H
 #define VMSC_ANALYZER_STORE_H
 
-#include <stdlib.h>
+#include <stddef.h>
 
-#include "say.h"
+struct vmsc_store_chunk;
 
-#define obstack_chunk_alloc malloc
-#define obstack_chunk_free  free
-#include <obstack.h>
+/* Zeros: an empty one. */
+struct vmsc_store {
+	struct vmsc_store_chunk *chunk; /* that is being filled */
+};
 
-static inline void vmsc_store_open(struct obstack *store)
-{
-	obstack_alloc_failed_handler = vmsc_out_of_memory;
-	obstack_init(store);
-}
-
-static inline void vmsc_store_close(struct obstack *store)
-{
-	obstack_free(store, NULL);
-}
+/* Aligned as the trace's records are, to eight bytes. */
+void *vmsc_store_copy(struct vmsc_store *store, const void *bytes, size_t size);
+/* It is empty then. */
+void vmsc_store_free(struct vmsc_store *store);
 
 #endif
