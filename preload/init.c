@@ -213,6 +213,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 				     read */
 		return;
 	vmsc_options_read(&vmsc_rec.options, envp);
+	vmsc_naming_begin();
 	vmsc_sys_find_clock(find_vdso(envp));
 	library = vmsc_own_find_library();
 	if (library) {

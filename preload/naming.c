@@ -276,36 +276,48 @@ int vmsc_naming_open(struct vmsc_names *names)
 	return fd;
 }
 
-/* A folder, or "" where that can't be told beforehand. Relative patterns mean the folder that the process is in. */
-static void find_place(struct vmsc_text *text)
+/* Folders, "" where they can't be told beforehand. Not made when they are asked for: forks and execs ask without the lock. */
+static char own_place[PATH_MAX] = { 0 }, session_place[PATH_MAX] = { 0 };
+
+/* Relative patterns mean the folder that the process is in. */
+static void find_place(char place[PATH_MAX], const char *pattern)
+{
+	struct vmsc_text text = vmsc_text_in(place, PATH_MAX);
+
+	if (strrchr(pattern, '/'))
+		put_folder(&text, pattern);
+	else
+		vmsc_text_put(&text, "./");
+	if (strchr(place, '%') || text.cut)
+		place[0] = '\0';
+}
+
+void vmsc_naming_begin(void)
 {
 	const struct vmsc_options *options = &vmsc_rec.options;
-	const char *pattern = options->trace[0] ? options->trace : options->report;
 
-	if (is_foreign())
-		pattern = options->session;
-	if (strrchr(pattern, '/'))
-		put_folder(text, pattern);
-	else
-		vmsc_text_put(text, "./");
-	if (strchr(text->at, '%') || text->cut)
-		text->at[0] = '\0';
+	find_place(own_place, options->trace[0] ? options->trace : options->report);
+	find_place(session_place, options->session);
+}
+
+/* A folder outside of the root has none. Of what several threads get at once the first byte is the same. */
+static bool has_name(void)
+{
+	static char name[PATH_MAX] = { 0 };
+
+	return sys3(SYS_getcwd, (uintptr_t)name, sizeof(name), 0) <= 0 ||
+	       __atomic_load_n(name, __ATOMIC_RELAXED) == '/';
 }
 
 bool vmsc_naming_is_reachable(void)
 {
-	static char path[PATH_MAX] = { 0 };
-	struct vmsc_text text = vmsc_text_in(path, sizeof(path));
-	bool is_relative;
+	const char *place = is_foreign() ? session_place : own_place;
 	long err;
 
-	find_place(&text);
-	if (!path[0])
+	if (!place[0])
 		return true;
-	is_relative = path[0] != '/';
-	err = sys6(FACCESSAT2, AT_FDCWD, (uintptr_t)path, W_OK | X_OK, AT_EACCESS, 0, 0);
+	err = sys6(FACCESSAT2, AT_FDCWD, (uintptr_t)place, W_OK | X_OK, AT_EACCESS, 0, 0);
 	if (err)
 		return err == -ENOSYS;
-	/* a folder outside of the root has no name */
-	return !is_relative || sys3(SYS_getcwd, (uintptr_t)path, sizeof(path), 0) <= 0 || path[0] == '/';
+	return place[0] == '/' || has_name();
 }

@@ -22,7 +22,10 @@ struct vmsc_names {
 /* Expands the patterns and makes the trace file. Its descriptor, or -errno. */
 int vmsc_naming_open(struct vmsc_names *names);
 
-/* Could a child's trace be made where the patterns say? */
+/* Reads the patterns. Before the program runs. */
+void vmsc_naming_begin(void);
+
+/* Could a child's trace be made where the patterns say? Needs no lock. */
 bool vmsc_naming_is_reachable(void);
 
 /* The names as they shall be for an image that is about to be replaced: its report is not written yet. False: too long. */
