@@ -231,6 +231,7 @@ bool vmsc_stack_child(void)
 	nr_unwinding = vmsc_self.unwinding;
 	nr_forking = 0;
 	forks_quietly = never_quiet = false;
+	vmsc_memo_forget();
 	return usable;
 }
 
@@ -329,7 +330,6 @@ uint32_t vmsc_stack_id(const struct vmsc_frames *frames)
 
 void vmsc_stack_forget(void)
 {
-	vmsc_memo_forget();
 	nr_stacks = last_stack = 0;
 	if (table)
 		memset(table, 0, slots * sizeof(*table));

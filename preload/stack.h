@@ -50,7 +50,7 @@ bool vmsc_stack_is_alternate(uint64_t at);
 /* The trace's number for @frames, written when new; 0 for none. Under the lock. */
 uint32_t vmsc_stack_id(const struct vmsc_frames *frames);
 
-/* Numbers start anew: a forked child's trace. */
+/* Numbers start anew: another trace. */
 void vmsc_stack_forget(void);
 
 /* The same, where the table can't be trusted either. */
