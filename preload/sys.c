@@ -166,16 +166,17 @@ void vmsc_sys_find_clock(uint64_t vdso)
  */
 uint64_t vmsc_sys_clock(int which)
 {
+	int (*quick)(int, struct timespec *) = __atomic_load_n(&vdso_clock, __ATOMIC_RELAXED);
 	struct timespec now = { 0, 0 };
 
-	if (vmsc_self.careful || !vdso_clock || vdso_clock(which, &now))
+	if (vmsc_self.careful || !quick || quick(which, &now))
 		sys3(SYS_clock_gettime, which, (uintptr_t)&now, 0);
 	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 void vmsc_sys_forget_clock(void)
 {
-	vdso_clock = NULL;
+	__atomic_store_n(&vdso_clock, NULL, __ATOMIC_RELAXED);
 }
 
 void vmsc_sys_prove_clock(const uint32_t *traps)
@@ -184,5 +185,5 @@ void vmsc_sys_prove_clock(const uint32_t *traps)
 
 	vmsc_sys_clock(CLOCK_MONOTONIC);
 	if (*traps != before)
-		vdso_clock = NULL;
+		vmsc_sys_forget_clock();
 }
