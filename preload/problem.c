@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* problem.c - see problem.h. Sentences are string literals: only their addresses are kept. */
+/*
+ * problem.c - see problem.h. Sentences are string literals: only their addresses are kept, each in the first place that is
+ * free. No lock is needed to add one.
+ */
 #include "problem.h"
 
 #include <string.h>
@@ -12,28 +15,28 @@
 #define NR_PROBLEMS 32
 
 static const char *problems[NR_PROBLEMS] = { NULL };
-static uint32_t nr_problems = 0, nr_told = 0;
+static uint32_t nr_told = 0; /* under the recorder's lock */
 
 void vmsc_problem(const char *sentence)
 {
-	uint32_t at;
+	for (uint32_t i = 0; i < NR_PROBLEMS; i++) {
+		const char *found = NULL;
 
-	for (uint32_t i = 0; i < nr_problems && i < NR_PROBLEMS; i++) {
-		if (problems[i] == sentence)
+		if (__atomic_compare_exchange_n(&problems[i], &found, sentence, false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED) ||
+		    found == sentence)
 			return;
 	}
-	at = __atomic_fetch_add(&nr_problems, 1, __ATOMIC_RELAXED);
-	if (at < NR_PROBLEMS)
-		problems[at] = sentence;
 }
 
 void vmsc_problem_tell(void)
 {
-	for (; nr_told < nr_problems && nr_told < NR_PROBLEMS; nr_told++) {
-		const char *sentence = problems[nr_told];
+	for (; nr_told < NR_PROBLEMS; nr_told++) {
+		const char *sentence = __atomic_load_n(&problems[nr_told], __ATOMIC_RELAXED);
 
-		if (sentence)
-			vmsc_writer_string(VMSC_STRING_PROBLEM, sentence, strlen(sentence));
+		if (!sentence)
+			return;
+		vmsc_writer_string(VMSC_STRING_PROBLEM, sentence, strlen(sentence));
 	}
 }
 
