@@ -26,7 +26,7 @@ API int vmsc_api_check(void);
 /* The lock, in state @wanted. Returns: false when there is nothing to be done. */
 static bool enter(enum vmsc_state wanted)
 {
-	if (!vmsc_rec.shared || vmsc_state() != wanted || !vmsc_lock_try(vmsc_tid()))
+	if (!vmsc_shared() || vmsc_state() != wanted || !vmsc_lock_try(vmsc_tid()))
 		return false;
 	if (vmsc_state() == wanted)
 		return true;

@@ -19,6 +19,7 @@ struct free_chunk {
 	struct free_chunk *next;
 };
 
+/* end_byte and pool_next are also read without the lock. */
 static uint64_t base = 0, next_byte = 0, end_byte = 0, pool_next = 0, library_next = 0;
 static struct free_chunk *free_chunks[NR_CLASSES] = { NULL };
 
@@ -54,7 +55,7 @@ static int map_more(size_t size)
 		return -EEXIST;
 	}
 	sys_madvise(at, length, MADV_DONTDUMP);
-	end_byte += length;
+	__atomic_store_n(&end_byte, end_byte + length, __ATOMIC_RELAXED);
 	return 0;
 }
 
@@ -100,9 +101,9 @@ static void list_parts(struct part parts[NR_PARTS])
 		{ base + VMSC_OWN_HEADER, base + VMSC_OWN_HEADER + VMSC_TRACE_HEADER_SIZE },
 		{ base + VMSC_OWN_BALLAST, base + VMSC_OWN_BALLAST + VMSC_PAGE_SIZE },
 		{ base + VMSC_OWN_WINDOW, base + VMSC_OWN_WINDOW + VMSC_TRACE_BLOCK_SIZE },
-		{ base + VMSC_OWN_ARENA, end_byte },
+		{ base + VMSC_OWN_ARENA, __atomic_load_n(&end_byte, __ATOMIC_RELAXED) },
 		{ base + VMSC_OWN_LIBRARIES, library_next },
-		{ base + VMSC_OWN_POOL, pool_next },
+		{ base + VMSC_OWN_POOL, __atomic_load_n(&pool_next, __ATOMIC_RELAXED) },
 	};
 
 	memcpy(parts, all, sizeof(all));

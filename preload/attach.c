@@ -59,6 +59,7 @@ uint64_t vmsc_attach_process_started(void)
 void vmsc_attach_fill_header(struct vmsc_trace_header *header)
 {
 	struct vmsc_trace_header whole; /* for the checksum: who dies before the magic is there has begun no trace */
+	uint64_t magic;
 
 	header->version = VMSC_TRACE_VERSION;
 	header->header_size = VMSC_TRACE_HEADER_SIZE;
@@ -74,11 +75,11 @@ void vmsc_attach_fill_header(struct vmsc_trace_header *header)
 	header->capture_requested = vmsc_rec.options.capture;
 	header->check_mode = vmsc_rec.options.check;
 	header->stacks = vmsc_rec.options.stacks;
-	whole = *header;
+	memcpy(&whole, header, offsetof(struct vmsc_trace_header, crc)); /* what follows, other threads count already */
 	memcpy(whole.magic, VMSC_TRACE_MAGIC, sizeof(whole.magic));
 	header->crc = vmsc_crc32c(0, &whole, offsetof(struct vmsc_trace_header, crc));
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	memcpy(header->magic, VMSC_TRACE_MAGIC, sizeof(header->magic));
+	memcpy(&magic, whole.magic, sizeof(magic));
+	__atomic_store_n((uint64_t *)(void *)header->magic, magic, __ATOMIC_RELEASE);
 }
 
 static void tell_link(enum vmsc_string what, const char *link)

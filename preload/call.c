@@ -140,6 +140,15 @@ static uint32_t count_args(struct vmsc_captured *call)
 	return nr;
 }
 
+/* Without the lock, too. */
+static void count_lost(void)
+{
+	struct vmsc_trace_header *header = __atomic_load_n(&vmsc_rec.header, __ATOMIC_RELAXED);
+
+	if (header)
+		__atomic_fetch_add(&header->lost, 1, __ATOMIC_RELAXED);
+}
+
 void vmsc_call_write(struct vmsc_captured *call)
 {
 	struct vmsc_call_record record = {
@@ -150,13 +159,13 @@ void vmsc_call_write(struct vmsc_captured *call)
 	if (has_extra(&call->extra))
 		vmsc_writer_put(VMSC_RECORD_EXTRA, 0, &call->extra, sizeof(call->extra), NULL, 0);
 	if (vmsc_state() != VMSC_STATE_ACTIVE) {
-		vmsc_rec.header->lost++;
+		count_lost();
 		return;
 	}
 	vmsc_writer_put(VMSC_RECORD_CALL, call->flags, &record, sizeof(record), call->args,
 			record.nr_args * sizeof(uint64_t));
 	if (vmsc_state() == VMSC_STATE_STOPPED) { /* there was no room for it */
-		vmsc_rec.header->lost++;
+		count_lost();
 		return;
 	}
 	vmsc_rec.header->calls++;
@@ -181,9 +190,10 @@ static void observe(const struct vmsc_captured *call)
 		vmsc_snapshot_around(is_open ? VMSC_WHEN_UNDETERMINED : VMSC_WHEN_CALL, last->start, last->end);
 }
 
+/* Without the lock, too. */
 static uint64_t stamp_now(void)
 {
-	return vmsc_sys_clock(CLOCK_MONOTONIC) - vmsc_rec.started_monotonic;
+	return vmsc_sys_clock(CLOCK_MONOTONIC) - __atomic_load_n(&vmsc_rec.started_monotonic, __ATOMIC_RELAXED);
 }
 
 static long make_unordered(struct vmsc_captured *call, const uint64_t args[6])
@@ -193,15 +203,15 @@ static long make_unordered(struct vmsc_captured *call, const uint64_t args[6])
 	pending.result = vmsc_call_raw(call->nr, args);
 	pending.stamp = stamp_now();
 	memcpy(pending.args, call->args, sizeof(pending.args));
-	if (!vmsc_lock_leave(&pending) && vmsc_rec.header)
-		__atomic_fetch_add(&vmsc_rec.header->lost, 1, __ATOMIC_RELAXED);
+	if (!vmsc_lock_leave(&pending))
+		count_lost();
 	return pending.result;
 }
 
-static void count_lost(void)
+static void count_unrecorded(void)
 {
 	if (vmsc_state() == VMSC_STATE_STOPPED)
-		__atomic_fetch_add(&vmsc_rec.header->lost, 1, __ATOMIC_RELAXED);
+		count_lost();
 }
 
 /*
@@ -249,7 +259,7 @@ void vmsc_call_drain(const struct vmsc_pending *pending)
 		return;
 	}
 	if (vmsc_state() != VMSC_STATE_ACTIVE) {
-		count_lost();
+		count_unrecorded();
 		return;
 	}
 	vmsc_call_begin(&call, pending->nr, pending->args);
@@ -311,7 +321,7 @@ static void make_ordered(struct vmsc_captured *call, const uint64_t args[6], con
 
 static long make_unrecorded(uint32_t nr, const uint64_t args[6])
 {
-	count_lost();
+	count_unrecorded();
 	return vmsc_call_raw(nr, args);
 }
 
@@ -337,7 +347,7 @@ long vmsc_call(uint32_t nr, const uint64_t args[6])
 
 void vmsc_call_recover(void)
 {
-	if (__atomic_load_n(&vmsc_rec.shared->lock, __ATOMIC_RELAXED) != vmsc_tid())
+	if (__atomic_load_n(&vmsc_shared()->lock, __ATOMIC_RELAXED) != vmsc_tid())
 		return;
 	if (vmsc_rec.model_busy && vmsc_state() == VMSC_STATE_ACTIVE) {
 		vmsc_rec.replay = NULL;

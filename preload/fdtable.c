@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fdtable.c - see fdtable.h. Entries are dropped without the lock, so they are single words. */
+/* fdtable.c - see fdtable.h. Entries are dropped, and our own numbers changed, without the lock: all are single words. */
 #include "fdtable.h"
 
 #include <errno.h>
@@ -17,6 +17,16 @@
 static int own[VMSC_NR_OWN_FDS] = { -1, -1, -1, -1, -1, -1, -1 };
 static uint32_t *entries = NULL;
 
+static int own_at(unsigned int which)
+{
+	return __atomic_load_n(&own[which], __ATOMIC_RELAXED);
+}
+
+static void set_own_at(unsigned int which, int fd)
+{
+	__atomic_store_n(&own[which], fd, __ATOMIC_RELAXED);
+}
+
 int vmsc_fd_own(enum vmsc_own_fd which)
 {
 	static const char *const paths[VMSC_NR_OWN_FDS] = {
@@ -26,25 +36,25 @@ int vmsc_fd_own(enum vmsc_own_fd which)
 		[VMSC_OWN_FD_STATUS] = "/proc/self/status",
 	};
 
-	if (own[which] < 0 && paths[which])
-		own[which] = vmsc_sys_open_hidden(paths[which], O_RDONLY, 0);
-	return own[which];
+	if (own_at(which) < 0 && paths[which])
+		set_own_at(which, vmsc_sys_open_hidden(paths[which], O_RDONLY, 0));
+	return own_at(which);
 }
 
 int vmsc_fd_peek_own(enum vmsc_own_fd which)
 {
-	return own[which];
+	return own_at(which);
 }
 
 void vmsc_fd_set_own(enum vmsc_own_fd which, int fd)
 {
-	own[which] = fd;
+	set_own_at(which, fd);
 }
 
 bool vmsc_fd_is_own(int fd)
 {
 	for (int i = 0; fd >= 0 && i < VMSC_NR_OWN_FDS; i++) {
-		if (own[i] == fd)
+		if (own_at(i) == fd)
 			return true;
 	}
 	return false;
@@ -53,16 +63,16 @@ bool vmsc_fd_is_own(int fd)
 /* The unwinder knows its pipe by number and would write into the program's file. */
 static void give_up_stacks(void)
 {
-	vmsc_rec.options.stacks = false;
+	__atomic_store_n(&vmsc_rec.options.stacks, false, __ATOMIC_RELAXED);
 	vmsc_problem("the program took the unwinder's descriptor; no more call stacks are recorded");
 }
 
 void vmsc_fd_yield(int fd)
 {
 	for (int i = 0; i < VMSC_NR_OWN_FDS; i++) {
-		if (own[i] != fd)
+		if (own_at(i) != fd)
 			continue;
-		own[i] = sys_fcntl(fd, F_DUPFD_CLOEXEC, fd + 1);
+		set_own_at(i, sys_fcntl(fd, F_DUPFD_CLOEXEC, fd + 1));
 		if (i == VMSC_OWN_FD_PIPE_READ || i == VMSC_OWN_FD_PIPE_WRITE)
 			give_up_stacks();
 	}
@@ -71,9 +81,9 @@ void vmsc_fd_yield(int fd)
 void vmsc_fd_forget(void)
 {
 	for (int i = 0; i < VMSC_OWN_FD_PIPE_READ; i++) {
-		if (own[i] >= 0)
-			sys_close(own[i]);
-		own[i] = -1;
+		if (own_at(i) >= 0)
+			sys_close(own_at(i));
+		set_own_at(i, -1);
 	}
 }
 
@@ -84,24 +94,33 @@ void vmsc_fd_distrust(void)
 
 static uint32_t *entry_of(int fd, bool make)
 {
+	uint32_t *all = __atomic_load_n(&entries, __ATOMIC_ACQUIRE);
+
 	if (fd < 0 || (unsigned int)fd >= NR_ENTRIES)
 		return NULL;
-	if (!entries && make) {
-		uint32_t *fresh = vmsc_arena_alloc(NR_ENTRIES * sizeof(*entries));
-
-		if (!fresh)
+	if (!all && make) {
+		all = vmsc_arena_alloc(NR_ENTRIES * sizeof(*all));
+		if (!all)
 			return NULL;
-		memset(fresh, 0, NR_ENTRIES * sizeof(*entries));
-		__atomic_store_n(&entries, fresh, __ATOMIC_RELEASE);
+		memset(all, 0, NR_ENTRIES * sizeof(*all));
+		__atomic_store_n(&entries, all, __ATOMIC_RELEASE);
 	}
-	return entries ? &entries[fd] : NULL;
+	return all ? &all[fd] : NULL;
+}
+
+/* What is known of @fd; 0: nothing. */
+static uint32_t entry_at(int fd)
+{
+	const uint32_t *entry = entry_of(fd, false);
+
+	return entry ? __atomic_load_n(entry, __ATOMIC_RELAXED) : 0;
 }
 
 uint32_t vmsc_fd_file(int fd)
 {
-	uint32_t *entry = entry_of(fd, false);
+	uint32_t entry = entry_at(fd);
 
-	return entry && !(*entry & UFFD_BIT) ? *entry : 0;
+	return entry & UFFD_BIT ? 0 : entry;
 }
 
 void vmsc_fd_set_file(int fd, uint32_t id)
@@ -114,7 +133,7 @@ void vmsc_fd_set_file(int fd, uint32_t id)
 
 void vmsc_fd_each_file(void (*take)(uint32_t id))
 {
-	for (unsigned int fd = 0; entries && fd < NR_ENTRIES; fd++) {
+	for (unsigned int fd = 0; fd < NR_ENTRIES; fd++) {
 		uint32_t id = vmsc_fd_file(fd);
 
 		if (id)
@@ -124,9 +143,9 @@ void vmsc_fd_each_file(void (*take)(uint32_t id))
 
 uint32_t vmsc_fd_uffd(int fd)
 {
-	uint32_t *entry = entry_of(fd, false);
+	uint32_t entry = entry_at(fd);
 
-	return entry && *entry & UFFD_BIT ? *entry & ~UFFD_BIT : 0;
+	return entry & UFFD_BIT ? entry & ~UFFD_BIT : 0;
 }
 
 void vmsc_fd_set_uffd(int fd, uint32_t id)
@@ -136,10 +155,12 @@ void vmsc_fd_set_uffd(int fd, uint32_t id)
 
 void vmsc_fd_drop(unsigned int first, unsigned int last)
 {
-	if (!entries || first >= NR_ENTRIES)
+	uint32_t *all = __atomic_load_n(&entries, __ATOMIC_ACQUIRE);
+
+	if (!all || first >= NR_ENTRIES)
 		return;
 	if (last >= NR_ENTRIES)
 		last = NR_ENTRIES - 1;
 	for (unsigned int fd = first; fd <= last; fd++)
-		__atomic_store_n(&entries[fd], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&all[fd], 0, __ATOMIC_RELAXED);
 }

@@ -39,7 +39,7 @@ static bool lock_patiently(void)
 	for (int i = 0; i < LOCK_TRIES; i++) {
 		if (vmsc_lock_try(tid))
 			return true;
-		if (__atomic_load_n(&vmsc_rec.shared->lock, __ATOMIC_RELAXED) == tid)
+		if (__atomic_load_n(&vmsc_shared()->lock, __ATOMIC_RELAXED) == tid)
 			return false;
 	}
 	return false;
@@ -58,7 +58,7 @@ static bool claim_end(void)
 {
 	uint32_t nobody = 0;
 
-	if (__atomic_compare_exchange_n(&vmsc_rec.shared->ending_tid, &nobody, vmsc_tid(), false, __ATOMIC_SEQ_CST,
+	if (__atomic_compare_exchange_n(&vmsc_shared()->ending_tid, &nobody, vmsc_tid(), false, __ATOMIC_SEQ_CST,
 					__ATOMIC_RELAXED))
 		return true;
 	if (nobody != vmsc_tid())

@@ -449,7 +449,7 @@ long vmsc_gate(struct vmsc_regs *regs)
 	uint64_t args[6];
 
 	take_args(args, regs);
-	if (!vmsc_rec.shared || nr >= VMSC_NR_CAPTURED)
+	if (!vmsc_shared() || nr >= VMSC_NR_CAPTURED)
 		return vmsc_call_raw(nr, args);
 	if (vmsc_captured[nr] == KIND_SIGNAL)
 		return signal_call(nr, args);
@@ -473,7 +473,7 @@ long vmsc_gate_in_place(struct vmsc_regs *regs)
 	long ret;
 
 	take_args(args, regs);
-	if (!vmsc_rec.shared)
+	if (!vmsc_shared())
 		return 0;
 	if (vmsc_captured[nr] != KIND_WAIT) {
 		if (vmsc_state() == VMSC_STATE_OFF || is_passed(nr, args))
@@ -493,7 +493,7 @@ long vmsc_gate_in_place(struct vmsc_regs *regs)
 
 long vmsc_gate_plt(uint32_t nr, const uint64_t args[6], uint64_t caller, uint64_t frame)
 {
-	if (!vmsc_rec.shared)
+	if (!vmsc_shared())
 		return vmsc_call_raw(nr, args);
 	if (vmsc_stack_is_own_return(caller))
 		return unwinder_call(nr, args);

@@ -93,7 +93,7 @@ int vmsc_start_trace(void)
 {
 	int fd, err;
 
-	vmsc_rec.started_monotonic = vmsc_sys_clock(CLOCK_MONOTONIC);
+	__atomic_store_n(&vmsc_rec.started_monotonic, vmsc_sys_clock(CLOCK_MONOTONIC), __ATOMIC_RELAXED);
 	fd = vmsc_naming_open(&vmsc_names);
 	if (fd < 0)
 		return fd;

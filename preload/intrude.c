@@ -154,7 +154,7 @@ void vmsc_intrude_yield(void)
 	vmsc_spare_run(stop, NULL);
 	remains.pid = vmsc_rec.shared->pid;
 	vmsc_rec.replay = NULL;
-	vmsc_rec.header = NULL;
+	__atomic_store_n(&vmsc_rec.header, NULL, __ATOMIC_RELAXED);
 	vmsc_rec.pending_room = 0;
 	__atomic_store_n(&vmsc_rec.shared, &remains, __ATOMIC_RELEASE);
 	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&before, 0, sizeof(before), 0, 0);

@@ -45,14 +45,15 @@ static bool is_runnable(uint32_t tid)
 static bool wait_for(struct vmsc_shared *shared, uint32_t tid)
 {
 	const struct timespec patience = { 0, WAIT_NS };
-	uint32_t owner, turns = shared->turns;
+	uint32_t owner, now, turns = __atomic_load_n(&shared->turns, __ATOMIC_RELAXED);
 	int again = 0;
 
 	for (int timeouts = 0; timeouts < WAITS;) {
 		if (take(shared, tid, &owner))
 			return true;
-		if (turns != __atomic_load_n(&shared->turns, __ATOMIC_RELAXED)) {
-			turns = shared->turns;
+		now = __atomic_load_n(&shared->turns, __ATOMIC_RELAXED);
+		if (turns != now) {
+			turns = now;
 			timeouts = 0;
 		}
 		if (sys6(SYS_futex, (uintptr_t)&shared->lock, FUTEX_WAIT_PRIVATE, owner, (uintptr_t)&patience, 0,
@@ -72,7 +73,7 @@ static bool wait_for(struct vmsc_shared *shared, uint32_t tid)
 
 bool vmsc_lock_is_stuck(void)
 {
-	const struct vmsc_shared *shared = vmsc_rec.shared;
+	const struct vmsc_shared *shared = vmsc_shared();
 	uint32_t stuck = __atomic_load_n(&shared->stuck, __ATOMIC_RELAXED);
 
 	return stuck && stuck == __atomic_load_n(&shared->turns, __ATOMIC_RELAXED) &&
@@ -81,7 +82,7 @@ bool vmsc_lock_is_stuck(void)
 
 bool vmsc_lock_try(uint32_t tid)
 {
-	struct vmsc_shared *shared = vmsc_rec.shared;
+	struct vmsc_shared *shared = vmsc_shared();
 	uint32_t owner;
 	bool had;
 
@@ -140,7 +141,7 @@ static void drain_all(struct vmsc_shared *shared, void (*drain)(const struct vms
 
 void vmsc_lock_release(void (*drain)(const struct vmsc_pending *))
 {
-	struct vmsc_shared *shared = vmsc_rec.shared;
+	struct vmsc_shared *shared = vmsc_shared();
 
 	if (__atomic_load_n(&shared->nr_pending, __ATOMIC_RELAXED) && drain)
 		drain_all(shared, drain);
@@ -151,7 +152,7 @@ void vmsc_lock_release(void (*drain)(const struct vmsc_pending *))
 
 bool vmsc_lock_leave(const struct vmsc_pending *call)
 {
-	struct vmsc_shared *shared = __atomic_load_n(&vmsc_rec.shared, __ATOMIC_ACQUIRE);
+	struct vmsc_shared *shared = vmsc_shared();
 	uint64_t turn;
 
 	if (__atomic_load_n(&shared->nr_pending, __ATOMIC_RELAXED) >= vmsc_rec.pending_room)

@@ -65,7 +65,7 @@ struct vmsc_shared {
 #define VMSC_SHARED_SIZE (sizeof(struct vmsc_shared) + VMSC_NR_PENDING * sizeof(struct vmsc_pending))
 
 struct vmsc_recorder {
-	struct vmsc_shared *shared; /* NULL: the recorder did not start */
+	struct vmsc_shared *shared; /* read by vmsc_shared() */
 	struct vmsc_options options;
 	struct vmsc_replay *replay; /* live model, NULL: none */
 	struct vmsc_trace_header *header; /* mapped; NULL: none */
@@ -89,14 +89,20 @@ extern struct vmsc_recorder vmsc_rec;
 /* A sentence for the trace: something of ours that did not work. Kept until the trace is open. */
 void vmsc_problem(const char *sentence);
 
+/* NULL: the recorder did not start. Changes once more at most, when a thread of the program takes our memory (intrude.c). */
+static inline struct vmsc_shared *vmsc_shared(void)
+{
+	return __atomic_load_n(&vmsc_rec.shared, __ATOMIC_ACQUIRE);
+}
+
 static inline uint32_t vmsc_state(void)
 {
-	return __atomic_load_n(&vmsc_rec.shared->state, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&vmsc_shared()->state, __ATOMIC_ACQUIRE);
 }
 
 static inline void vmsc_set_state(enum vmsc_state state)
 {
-	__atomic_store_n(&vmsc_rec.shared->state, state, __ATOMIC_RELEASE);
+	__atomic_store_n(&vmsc_shared()->state, state, __ATOMIC_RELEASE);
 }
 
 /* Thread id of the caller; asked anew in a vfork child, whose thread data are its parent's. */

@@ -208,14 +208,14 @@ void vmsc_stack_leave(void)
 void vmsc_stack_fork_begins(void)
 {
 	__atomic_add_fetch(&nr_forking, 1, __ATOMIC_SEQ_CST);
-	for (int i = 0; i < FORK_TRIES && !never_quiet; i++) {
+	for (int i = 0; i < FORK_TRIES && !__atomic_load_n(&never_quiet, __ATOMIC_RELAXED); i++) {
 		if (__atomic_load_n(&nr_unwinding, __ATOMIC_SEQ_CST) <= vmsc_self.unwinding) {
 			forks_quietly = true;
 			return;
 		}
 		nap();
 	}
-	never_quiet = true;
+	__atomic_store_n(&never_quiet, true, __ATOMIC_RELAXED);
 }
 
 void vmsc_stack_fork_ends(void)
@@ -239,7 +239,7 @@ bool vmsc_stack_child(void)
 static void unwind(void)
 {
 	void **raw = (void **)taken.at;
-	struct vmsc_trace_header *header = vmsc_rec.header;
+	struct vmsc_trace_header *header = __atomic_load_n(&vmsc_rec.header, __ATOMIC_RELAXED);
 	int nr, skip = 0;
 
 	if (header)
@@ -261,8 +261,8 @@ const struct vmsc_frames *vmsc_stack_take(void)
 	bool wanted;
 
 	taken.nr = 0;
-	if (!vmsc_rec.options.stacks || vmsc_rec.shares_thread_data || vmsc_self.depth != 1 || !has_room() ||
-	    !prepare_thread())
+	if (!__atomic_load_n(&vmsc_rec.options.stacks, __ATOMIC_RELAXED) || vmsc_rec.shares_thread_data ||
+	    vmsc_self.depth != 1 || !has_room() || !prepare_thread())
 		return &taken;
 	if (vmsc_memo_find(frame, &taken, &wanted) || !enter_unwinder())
 		return &taken;

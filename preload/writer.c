@@ -135,7 +135,7 @@ int vmsc_writer_start(int fd)
 	at = map_file(fd, vmsc_arena_base() + VMSC_OWN_HEADER, VMSC_TRACE_HEADER_SIZE, 0);
 	if (sys_failed(at))
 		return at;
-	vmsc_rec.header = (void *)at;
+	__atomic_store_n(&vmsc_rec.header, (void *)at, __ATOMIC_RELAXED);
 	block = NULL;
 	reserved = NULL;
 	ended = false;
@@ -146,7 +146,7 @@ void vmsc_writer_forget(void)
 {
 	block = NULL;
 	reserved = NULL;
-	vmsc_rec.header = NULL;
+	__atomic_store_n(&vmsc_rec.header, NULL, __ATOMIC_RELAXED);
 	ended = false;
 }
 
@@ -246,7 +246,7 @@ void vmsc_writer_end(enum vmsc_ended how, int status, const char *why)
 	record = (void *)((char *)(block + 1) + block->used);
 	memset(record, 0, END_ROOM);
 	end.calls = vmsc_rec.header->calls;
-	end.lost = vmsc_rec.header->lost;
+	end.lost = __atomic_load_n(&vmsc_rec.header->lost, __ATOMIC_RELAXED);
 	end.length = length < END_ROOM - sizeof(end) - 8 ? length : 0;
 	end.head.type = VMSC_RECORD_END;
 	end.head.size = vmsc_record_size(sizeof(end), end.length);
