@@ -36,7 +36,8 @@ struct waiting {
 enum { NONE_WAITS, IS_CHANGING, ONE_WAITS };
 
 static struct waiting waiting = { .state = NONE_WAITS };
-static struct vmsc_action programs = { .handler = DEFAULT };
+static struct vmsc_action programs = { .handler = DEFAULT }; /* by hold_action() */
+static uint32_t action_held = 0;
 static uint64_t masked_by = 0; /* signals: the program set SIGSYS in their actions' masks */
 static uint64_t handled = 0; /* signals: the program has a handler */
 static void (*own_handler)(int, siginfo_t *, void *) = NULL;
@@ -60,6 +61,44 @@ static long set_own_action(void)
 	uint64_t restart = has_handler ? programs.flags & SA_RESTART : (uint64_t)SA_RESTART;
 
 	return set_action((uintptr_t)own_handler, OWN_FLAGS | restart);
+}
+
+/*
+ * It is read and changed whole, as in the kernel. With all signals blocked: a handler would wait for its own thread. No call is
+ * made here, as the program's own dispatch may be on, in SIGSYS's handler.
+ */
+static void hold_action(void)
+{
+	while (__atomic_exchange_n(&action_held, 1, __ATOMIC_ACQUIRE))
+		__builtin_ia32_pause();
+}
+
+static void let_go(void)
+{
+	__atomic_store_n(&action_held, 0, __ATOMIC_RELEASE);
+}
+
+static uint64_t block_all(void)
+{
+	const uint64_t all = ~UINT64_C(0);
+	uint64_t before = 0;
+
+	sys6(SYS_rt_sigprocmask, SIG_SETMASK, (uintptr_t)&all, (uintptr_t)&before, SET_SIZE, 0, 0);
+	return before;
+}
+
+/* The handler is also read alone. */
+static void set_programs(const struct vmsc_action *to)
+{
+	__atomic_store_n(&programs.handler, to->handler, __ATOMIC_RELAXED);
+	programs.flags = to->flags;
+	programs.restorer = to->restorer;
+	programs.mask = to->mask;
+}
+
+static bool is_ignored(void)
+{
+	return __atomic_load_n(&programs.handler, __ATOMIC_RELAXED) == IGNORED;
 }
 
 static void note_handler(uint64_t signal, uint64_t handler)
@@ -147,10 +186,18 @@ static bool change_waiting(uint32_t from, uint32_t to)
 	return __atomic_compare_exchange_n(&waiting.state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+/* One that another thread is just putting there comes afterwards. */
+static void forget_pending(void)
+{
+	vmsc_self.sigsys_held = 0;
+	change_waiting(ONE_WAITS, NONE_WAITS);
+}
+
 void vmsc_sigsys_forget(void)
 {
 	vmsc_self.sigsys_held = 0;
 	__atomic_store_n(&waiting.state, NONE_WAITS, __ATOMIC_RELAXED);
+	__atomic_store_n(&action_held, 0, __ATOMIC_RELAXED);
 }
 
 static bool is_held(void)
@@ -187,17 +234,23 @@ static bool take(uint8_t info[sizeof(vmsc_self.sigsys_info)])
 
 static long own_action(uint64_t wanted, uint64_t old)
 {
-	struct vmsc_action before = programs, after;
+	struct vmsc_action before, after;
+	uint64_t mask;
 
 	if (wanted && !peek(&after, wanted, sizeof(after)))
 		return -EFAULT;
+	mask = block_all();
+	hold_action();
+	before = programs;
 	if (wanted) {
-		programs = after;
+		set_programs(&after);
 		if (after.handler == IGNORED) /* what is pending is forgotten */
-			vmsc_sigsys_forget();
+			forget_pending();
 		note_handler(SIGSYS, after.handler);
 		set_own_action();
 	}
+	let_go();
+	change_mask(SIG_SETMASK, mask);
 	return old && !poke(old, &before, sizeof(before)) ? -EFAULT : 0;
 }
 
@@ -205,7 +258,7 @@ long vmsc_sigsys_action(const uint64_t args[6])
 {
 	uint64_t signal = args[0], bit = UINT64_C(1) << ((signal - 1) & (NR_SIGNALS - 1));
 	struct vmsc_action action = { .mask = 0 };
-	bool was = masked_by & bit, is;
+	bool was = __atomic_load_n(&masked_by, __ATOMIC_RELAXED) & bit, is;
 	long ret;
 
 	if (!vmsc_rec.trapping || vmsc_self.vfork || args[3] != SET_SIZE || !signal || signal > NR_SIGNALS)
@@ -221,8 +274,10 @@ long vmsc_sigsys_action(const uint64_t args[6])
 		return ret;
 	if (args[1])
 		note_handler(signal, action.handler);
-	if (args[1] && is != was)
-		__atomic_fetch_xor(&masked_by, bit, __ATOMIC_RELAXED);
+	if (args[1] && is)
+		__atomic_fetch_or(&masked_by, bit, __ATOMIC_RELAXED);
+	else if (args[1] && was)
+		__atomic_fetch_and(&masked_by, ~bit, __ATOMIC_RELAXED);
 	if (args[2] && was)
 		((struct vmsc_action *)(uintptr_t)args[2])->mask |= SIGSYS_BIT;
 	return 0;
@@ -392,7 +447,7 @@ static void run_unblocked(const struct vmsc_action *action, uint64_t mask, sigin
 
 void vmsc_sigsys_deliver(siginfo_t *info, ucontext_t *context)
 {
-	struct vmsc_action action = programs;
+	struct vmsc_action action;
 	uint64_t mask;
 
 	memcpy(&mask, &context->uc_sigmask, sizeof(mask));
@@ -401,14 +456,17 @@ void vmsc_sigsys_deliver(siginfo_t *info, ucontext_t *context)
 		hold(info);
 		return;
 	}
+	hold_action();
+	action = programs;
+	if (action.flags & SA_RESETHAND && action.handler != IGNORED)
+		__atomic_store_n(&programs.handler, DEFAULT, __ATOMIC_RELAXED);
+	let_go();
 	if (action.handler == IGNORED)
 		return;
 	if (action.handler == DEFAULT) {
 		end_by_default();
 		return;
 	}
-	if (action.flags & SA_RESETHAND)
-		programs.handler = DEFAULT;
 	/* a call would trap again where the program's own dispatch is on */
 	if (vmsc_self.dispatches)
 		run_handler(&action, info, context);
@@ -420,7 +478,7 @@ void vmsc_sigsys_before_exec(void)
 {
 	if (!vmsc_rec.trapping)
 		return;
-	if (programs.handler == IGNORED)
+	if (is_ignored())
 		set_action(IGNORED, RESTORER_FLAG);
 	if (!vmsc_self.sigsys_blocked)
 		return;
@@ -432,7 +490,7 @@ void vmsc_sigsys_after_exec(void)
 {
 	if (!vmsc_rec.trapping)
 		return;
-	if (programs.handler == IGNORED)
+	if (is_ignored())
 		set_own_action();
 	if (vmsc_self.sigsys_blocked)
 		change_mask(SIG_UNBLOCK, SIGSYS_BIT);

@@ -58,7 +58,7 @@ void vmsc_sigsys_release(void);
 /* A wait for signals (rt_sigtimedwait) that finds one which came before: made, without the kernel; its result is *@ret. */
 bool vmsc_sigsys_take(uint32_t nr, const uint64_t args[6], long *ret);
 
-/* A forked child has nothing pending. */
+/* A forked child has nothing pending, and no other threads. */
 void vmsc_sigsys_forget(void);
 
 /* A SIGSYS that is no trap of ours. */
