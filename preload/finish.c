@@ -205,7 +205,8 @@ void vmsc_finish_stop(const char *why)
 	vmsc_snapshot_all(VMSC_WHEN_REQUEST);
 	vmsc_writer_stop(why);
 	vmsc_set_state(VMSC_STATE_OFF);
-	vmsc_rec.options.follow = false; /* children inherit what stopped it */
+	/* children inherit what stopped it */
+	__atomic_store_n(&vmsc_rec.options.follow, false, __ATOMIC_RELAXED);
 	vmsc_lock_release(NULL);
 }
 

@@ -74,7 +74,7 @@ __thread struct vmsc_thread vmsc_self __attribute__((tls_model("initial-exec")))
 
 uint32_t vmsc_tid(void)
 {
-	if (vmsc_self.vfork || vmsc_rec.shares_thread_data)
+	if (vmsc_self.vfork || __atomic_load_n(&vmsc_rec.shares_thread_data, __ATOMIC_RELAXED))
 		return sys_gettid();
 	if (!vmsc_self.tid)
 		vmsc_self.tid = sys_gettid();

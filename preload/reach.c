@@ -24,7 +24,7 @@ void vmsc_reach_begin(const char *library)
 
 static bool is_followed(void)
 {
-	return vmsc_rec.options.follow && own_library;
+	return __atomic_load_n(&vmsc_rec.options.follow, __ATOMIC_RELAXED) && own_library;
 }
 
 void vmsc_reach_before_fork(void)

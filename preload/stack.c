@@ -261,8 +261,9 @@ const struct vmsc_frames *vmsc_stack_take(void)
 	bool wanted;
 
 	taken.nr = 0;
-	if (!__atomic_load_n(&vmsc_rec.options.stacks, __ATOMIC_RELAXED) || vmsc_rec.shares_thread_data ||
-	    vmsc_self.depth != 1 || !has_room() || !prepare_thread())
+	if (!__atomic_load_n(&vmsc_rec.options.stacks, __ATOMIC_RELAXED) ||
+	    __atomic_load_n(&vmsc_rec.shares_thread_data, __ATOMIC_RELAXED) || vmsc_self.depth != 1 || !has_room() ||
+	    !prepare_thread())
 		return &taken;
 	if (vmsc_memo_find(frame, &taken, &wanted) || !enter_unwinder())
 		return &taken;

@@ -151,7 +151,7 @@ static bool clone_by_slot(struct trapped *call)
 	if (!(flags & (CLONE_VM_FLAG | CLONE_VFORK_FLAG)) && !stack)
 		return false;
 	if (flags & CLONE_VM_FLAG && !(flags & (CLONE_VFORK_FLAG | CLONE_SETTLS_FLAG)))
-		vmsc_rec.shares_thread_data = true;
+		__atomic_store_n(&vmsc_rec.shares_thread_data, true, __ATOMIC_RELAXED);
 	slot = clone_slot(call->regs[REG_RIP]);
 	if (slot < 0)
 		give_up(call, "too many places that call clone: a thread's calls from outside libc are no "
