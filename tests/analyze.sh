@@ -92,12 +92,12 @@ analyze_valgrind()
 	rm -r "$logs"
 }
 
-# TSan: what has threads and is not injected. The injected recorder makes raw system calls and its own lock, which TSan
-# can't see; its threads are tested by tests/preload and tests/programs.
+# TSan: the recorder, built with it and injected into a program with many threads (tests/races), and what it shares with the
+# analyzer.
 analyze_tsan()
 {
 	build tsan
-	ctest --preset tsan -L 'model|trace|oom' -j2
+	ctest --preset tsan -L 'races|model|trace|oom' -j2
 }
 
 [ "$#" -gt 0 ] || set -- tidy cppcheck fanalyzer valgrind tsan
