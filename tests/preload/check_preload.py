@@ -893,6 +893,22 @@ def case_stacks():
     need(int(run.out) < 14 << 20, "%s bytes of the recorder's own" % run.out)
 
 
+def case_frames():
+    """A stack that is remembered is the stack: whose frames move, and whose frame pointer is a variable."""
+    run = Run("victim_frames", "20000")
+    need(run.status == 0, "status %d" % run.status)
+    trace, places = run.only(), [int(word) for word in run.out.split()]
+    check_sane(trace)
+    frames = {stack.id: stack.frames for stack in trace.of("STACK")}
+    calls = near(trace, "mmap", 0x200000000000) + near(trace, "munmap", 0x200000000000)
+    need(len(calls) == 40000, "%d calls" % len(calls))
+    for call in calls:
+        which = call.args[1] // 4096 - 1
+        need(places[which] in frames[call.stack] and places[1 - which] not in frames[call.stack],
+             "%s is said to come from the other place" % call)
+    need(trace.unwound < trace.calls // 4, "%d stacks of %d calls were unwound" % (trace.unwound, trace.calls))
+
+
 def case_bad_options():
     run = Run("victim_brk", VMASCOPE_CHECK="sometimes", VMASCOPE_STACKS="2", VMASCOPE_CAPTURE="all")
     need(run.status == 0 and len(run.only().strings("problem")) == 1, "problems: %s" % run.only().strings("problem"))
