@@ -155,10 +155,17 @@ static bool may_lock(const struct vmsc_captured *call)
 	return false;
 }
 
-void vmsc_extra_before(struct vmsc_captured *call)
+/* 0: there is no such segment, or it is not ours to see. */
+static uint64_t segment_size(uint64_t id)
 {
 	struct shmid_ds segment = { 0 };
 
+	sys3(SYS_shmctl, id, IPC_STAT, (uintptr_t)&segment);
+	return segment.shm_segsz;
+}
+
+void vmsc_extra_before(struct vmsc_captured *call)
+{
 	if (may_lock(call))
 		vmsc_attach_retell_rights();
 	switch (call->nr) {
@@ -173,8 +180,7 @@ void vmsc_extra_before(struct vmsc_captured *call)
 			call->args[4] = 0;
 		break;
 	case SYS_shmat:
-		if (!sys3(SYS_shmctl, call->args[0], IPC_STAT, (uintptr_t)&segment))
-			call->extra.size = segment.shm_segsz;
+		call->extra.size = segment_size(call->args[0]);
 		break;
 	case SYS_prctl:
 		if (call->args[0] == SET_VMA)

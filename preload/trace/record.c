@@ -87,13 +87,12 @@ int vmsc_record_check(const struct vmsc_record *record, size_t left, const char 
 
 void vmsc_call_args(const struct vmsc_call_record *record, uint64_t args[6])
 {
-	size_t nr = record->nr_args < 6 ? record->nr_args : 6;
+	const uint64_t *written = (const void *)vmsc_record_tail(&record->head, sizeof(*record));
 
-	memset(args, 0, 6 * sizeof(args[0]));
-	if (record->head.flags & VMSC_CALL_NO_FILE)
+	for (uint32_t i = 0; i < 6; i++)
+		args[i] = i < record->nr_args ? written[i] : 0;
+	if (record->head.flags & VMSC_CALL_NO_FILE && record->nr_args < 5)
 		args[4] = UINT64_MAX;
-	if (nr)
-		memcpy(args, vmsc_record_tail(&record->head, sizeof(*record)), nr * sizeof(args[0]));
 }
 
 static const char *fault_of_header(const struct vmsc_trace_header *header, size_t size)
