@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fdhooks.c - see fdhooks.h. An entry is dropped before its descriptor is closed: afterwards the number may be another
- * thread's already. None of these takes the recorder's lock.
+ * thread's already. The recorder's lock is taken only where a descriptor of ours gets another number.
  */
 #include "fdhooks.h"
 
@@ -10,6 +10,7 @@
 
 #include "call.h"
 #include "fdtable.h"
+#include "lock.h"
 #include "sys.h"
 
 #include "inject.h"
@@ -77,6 +78,16 @@ long vmsc_fdhook_close_range(const uint64_t args[6])
 	return ret;
 }
 
+/* Whoever has the lock may be about to use it by its number, and then would have the program's file. */
+static void yield(int fd)
+{
+	bool locked = vmsc_lock_try(vmsc_tid());
+
+	vmsc_fd_yield(fd);
+	if (locked)
+		vmsc_lock_release(vmsc_call_drain);
+}
+
 long vmsc_fdhook_dup(uint32_t nr, const uint64_t args[6])
 {
 	int from = args[0], to = args[1];
@@ -87,7 +98,7 @@ long vmsc_fdhook_dup(uint32_t nr, const uint64_t args[6])
 	if (vmsc_fd_is_own(from))
 		return -EBADF;
 	if (vmsc_fd_is_own(to))
-		vmsc_fd_yield(to);
+		yield(to);
 	vmsc_fd_drop(to, to);
 	ret = vmsc_call_raw(nr, args);
 	if (ret == to && vmsc_fd_file(from))

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "door.h"
@@ -474,11 +475,20 @@ void vmsc_sigsys_deliver(siginfo_t *info, ucontext_t *context)
 		run_unblocked(&action, (mask | action.mask) & ~SIGSYS_BIT, info, context);
 }
 
+/* Another thread's trap that finds SIGSYS ignored ends the process. */
+static bool is_alone(void)
+{
+	struct stat about = { 0 };
+
+	return !sys3(SYS_stat, (uintptr_t) "/proc/self/task", (uintptr_t)&about, 0) && about.st_nlink == 3;
+}
+
+/* With other threads, what is executed finds the default for what was ignored: they may still be in a call. */
 void vmsc_sigsys_before_exec(void)
 {
 	if (!vmsc_rec.trapping)
 		return;
-	if (is_ignored())
+	if (is_ignored() && is_alone())
 		set_action(IGNORED, RESTORER_FLAG);
 	if (!vmsc_self.sigsys_blocked)
 		return;
