@@ -67,6 +67,7 @@ void vmsc_attach_fill_header(struct vmsc_trace_header *header)
 	header->block_size = VMSC_TRACE_BLOCK_SIZE;
 	header->page_size = VMSC_PAGE_SIZE;
 	header->started = vmsc_sys_clock(CLOCK_REALTIME);
+	__atomic_store_n(&vmsc_rec.started, header->started, __ATOMIC_RELAXED);
 	header->started_monotonic = vmsc_rec.started_monotonic;
 	header->process_started = vmsc_attach_process_started();
 	header->pid = sys_getpid();

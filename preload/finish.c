@@ -84,6 +84,7 @@ static void write_end(enum vmsc_ended ended, int status)
 
 static void end_trace(enum vmsc_ended ended, int status)
 {
+	struct vmsc_trace_header *header;
 	bool locked = lock_patiently();
 
 	if (locked) {
@@ -96,9 +97,9 @@ static void end_trace(enum vmsc_ended ended, int status)
 		vmsc_set_state(VMSC_STATE_ENDING);
 		vmsc_writer_close();
 		vmsc_lock_release(NULL);
-	} else if (vmsc_rec.header) {
-		vmsc_rec.header->exit_status = status;
-		vmsc_rec.header->ended = ended;
+	} else if ((header = __atomic_load_n(&vmsc_rec.header, __ATOMIC_RELAXED))) {
+		__atomic_store_n(&header->exit_status, status, __ATOMIC_RELAXED);
+		__atomic_store_n(&header->ended, ended, __ATOMIC_RELAXED);
 		vmsc_set_state(VMSC_STATE_ENDING);
 	}
 	if (!vmsc_rec.options.is_root)
@@ -127,6 +128,17 @@ long vmsc_finish_kill(uint32_t nr, const uint64_t args[6])
 	if (has_trace() && claim_end())
 		end_trace(VMSC_ENDED_SIGNAL, nr == SYS_tgkill ? args[2] : args[1]);
 	return vmsc_call_raw(nr, args);
+}
+
+/* The lock, while calls are recorded: another thread may end that meanwhile. */
+static bool lock_recording(void)
+{
+	if (vmsc_state() != VMSC_STATE_ACTIVE || !lock_patiently())
+		return false;
+	if (vmsc_state() == VMSC_STATE_ACTIVE)
+		return true;
+	vmsc_lock_release(vmsc_call_drain);
+	return false;
 }
 
 static bool can_exec(uint32_t nr, const uint64_t args[6])
@@ -163,7 +175,7 @@ long vmsc_finish_exec(uint32_t nr, const uint64_t args[6])
 	bool is_launched = vmsc_rec.options.is_root || vmsc_rec.options.session[0];
 	long ret;
 
-	if (vmsc_state() != VMSC_STATE_ACTIVE || !can_exec(nr, args) || !lock_patiently())
+	if (!can_exec(nr, args) || !lock_recording())
 		return vmsc_call_raw(nr, args);
 	write_end(VMSC_ENDED_EXEC, 0);
 	ret = is_launched ? exec_launched(nr, args) : exec_alone(nr, args);
@@ -199,7 +211,7 @@ bool vmsc_finish_is_fatal(uint32_t nr, const uint64_t args[6])
 
 void vmsc_finish_stop(const char *why)
 {
-	if (vmsc_finish_is_foreign() || vmsc_state() != VMSC_STATE_ACTIVE || !lock_patiently())
+	if (vmsc_finish_is_foreign() || !lock_recording())
 		return;
 	vmsc_problem_tell();
 	vmsc_snapshot_all(VMSC_WHEN_REQUEST);

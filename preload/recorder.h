@@ -81,7 +81,7 @@ struct vmsc_recorder {
 	bool is_child; /* forked from a traced process */
 	bool is_behind; /* recording has stopped: what is known of the process is of then */
 	uint64_t text_start, text_end; /* this library's executable part */
-	uint64_t started_monotonic;
+	uint64_t started, started_monotonic; /* of the trace, ns */
 };
 
 extern struct vmsc_recorder vmsc_rec;

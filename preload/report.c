@@ -164,7 +164,7 @@ static void write_one(const struct vmsc_names *names, uint64_t started)
 void vmsc_report_write(void)
 {
 	if (command[0])
-		write_one(&vmsc_names, vmsc_rec.header ? vmsc_rec.header->started : 0);
+		write_one(&vmsc_names, __atomic_load_n(&vmsc_rec.started, __ATOMIC_RELAXED));
 }
 
 void vmsc_report_write_last(void)
