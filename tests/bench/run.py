@@ -113,7 +113,10 @@ def programs():
     loop = "import hashlib,json\nd=b''\nfor i in range(240000): d=hashlib.sha256(d).digest(); json.dumps({'a':[i]*9})"
     rows = "create table t(a,b);with recursive n(i) as (select 1 union all select i+1 from n where i<300000) " \
            "insert into t select i,hex(randomblob(8)) from n;select count(distinct b) from t;"
+    blocks = "held = []\nfor i in range(2000):\n    held.append([bytes(140000 + i * 10) for k in range(20)])\n    held = held[-3:]"
     yield "python3, half a second of work", ["/usr/bin/python3", "-c", loop]
+    yield "python3, 40,000 blocks mapped and unmapped", ["/usr/bin/env", "MALLOC_MMAP_THRESHOLD_=65536", "/usr/bin/python3", "-c",
+                                                         blocks]
     yield "sqlite3, 300,000 rows", ["/usr/bin/sqlite3", ":memory:", rows]
     yield "gcc -O2, 1,200 functions", ["/usr/bin/gcc", "-O2", "-c", "-o", "/dev/null", "large.c"]
     yield "gcc -O2, hello world: five processes", ["/usr/bin/gcc", "-O2", "-o", "/dev/null", "small.c"]
