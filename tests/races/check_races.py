@@ -91,6 +91,8 @@ def main():
     sys.stderr.write(resolve(text, {os.path.basename(library): library, os.path.basename(program): program}))
     if calls < LEAST:
         sys.stderr.write("%d calls recorded\n" % calls)
+    if status:
+        sys.stderr.write("the program ended with %d\n" % status)
     return int(status != 0 or text != "" or calls < LEAST)
 
 

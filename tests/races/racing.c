@@ -4,6 +4,7 @@
  * while they are at it.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
@@ -192,7 +193,12 @@ static void *short_life(void *arg)
 
 static void begin(pthread_t *thread, void *(*work)(void *), void *arg)
 {
-	if (pthread_create(thread, NULL, work, arg))
+	int err;
+
+	/* in the midst of another thread's exec there are no new ones */
+	while ((err = pthread_create(thread, NULL, work, arg)) == EAGAIN)
+		nap(1);
+	if (err)
 		abort();
 }
 
