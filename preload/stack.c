@@ -92,8 +92,9 @@ static union tls_vector *own_tls_vector(void)
 /*
  * The unwinder was loaded late, so that its thread data would be allocated by malloc at its first use in each thread, which
  * may be in the midst of a malloc. It gets ours instead. Returns: false when that can't be.
+ * libc gives a thread the vector of one that has ended, of which ThreadSanitizer is not told.
  */
-static bool prepare_thread(void)
+__attribute__((no_sanitize("thread"))) static bool prepare_thread(void)
 {
 	union tls_vector *vector = own_tls_vector();
 
