@@ -27,6 +27,7 @@
 static volatile sig_atomic_t watched; /* the process that is killed when a step never returns */
 static volatile sig_atomic_t was_late;
 static volatile sig_atomic_t was_running; /* all the time */
+static volatile sig_atomic_t seconds;	  /* since it was looked at whether it runs */
 
 /* The process's state, and the processor time that it has had. */
 static char state_of(pid_t pid, uint64_t *ticks)
@@ -60,21 +61,43 @@ static bool is_slow(void)
 	return (state == 'R' || state == 't') && !was_running;
 }
 
+static void on_alarm(int sig);
+
+/* At the next alarm waitpid() returns. */
+static void end_wait(void)
+{
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = 0};
+
+	sigaction(SIGALRM, &action, NULL);
+	alarm(1);
+}
+
+/*
+ * Each second. A process of two threads that is killed while its first one runs does not tell of its end
+ * before somebody asks for the second: nobody would.
+ */
 static void on_alarm(int sig)
 {
-	struct sigaction action = {.sa_flags = 0};
+	uint64_t ticks;
 
 	(void)sig;
+	if (watched > 0 && state_of((pid_t)watched, &ticks) == 'Z') {
+		end_wait();
+		return;
+	}
+	if (watched > 0 && ++seconds < STEP_SECONDS) {
+		alarm(1);
+		return;
+	}
+	seconds = 0;
 	if (watched > 0 && is_slow()) {
-		alarm(STEP_SECONDS);
+		alarm(1);
 		return;
 	}
 	was_late = 1;
 	if (watched > 0)
 		kill((pid_t)watched, SIGKILL);
-	action.sa_handler = on_alarm; /* if that does not help either, waitpid() returns at the next */
-	sigaction(SIGALRM, &action, NULL);
-	alarm(1);
+	end_wait();
 }
 
 static void watch(pid_t pid)
@@ -83,9 +106,10 @@ static void watch(pid_t pid)
 
 	was_late = 0;
 	was_running = 0;
+	seconds = 0;
 	watched = pid;
 	sigaction(SIGALRM, &action, NULL);
-	alarm(pid ? STEP_SECONDS : 0);
+	alarm(pid ? 1 : 0);
 }
 
 static bool is_own(uint64_t start, uint64_t len)
