@@ -130,8 +130,6 @@ struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
 				      const struct vmsc_final_vma *final);
 /* NULL: none, or not in the trace. */
 const struct vmsc_call_stack *vmsc_analysis_stack(const struct vmsc_analysis *analysis, uint64_t seq);
-const struct vmsc_call_stack *vmsc_analysis_birth(const struct vmsc_analysis *analysis,
-						  const struct vmsc_vma *vma);
 /* A sentence on a difference; the caller frees it. */
 char *vmsc_difference_why(const struct vmsc_analysis *analysis,
 			  const struct vmsc_kept_difference *difference);

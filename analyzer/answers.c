@@ -26,20 +26,6 @@ struct numbered_text {
 
 /* --- texts --- */
 
-char *vmsc_size_text(uint64_t bytes)
-{
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-	double size = (double)bytes;
-	size_t unit = 0;
-
-	while (size >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-		size /= 1024;
-		unit++;
-	}
-	return vmsc_format(size < 10 && unit && size != (double)(int)size ? "%.1f %s" : "%.0f %s", size,
-			   units[unit]);
-}
-
 /* Each number becomes one #. */
 static void fold_digits(char *text)
 {
@@ -220,45 +206,6 @@ uint64_t vmsc_call_time(const struct vmsc_analysis *analysis, uint64_t call)
 	struct vmsc_written_call written;
 
 	return vmsc_analysis_written_call(analysis, call, &written) ? written.record.stamp : 0;
-}
-
-char *vmsc_failure_text(const struct vmsc_failure *failure)
-{
-	char *used = vmsc_size_text(failure->used), *limit = vmsc_size_text(failure->limit),
-	     *wanted = vmsc_size_text(failure->wanted), *text;
-	const char *name = vmsc_cause_name(failure->cause);
-
-	if (failure->cause == VMSC_CAUSE_MAP_COUNT)
-		text = vmsc_format("%s: %" PRIu64 " VMAs of %" PRIu64, name, failure->used, failure->limit);
-	else if (failure->cause == VMSC_CAUSE_OVERCOMMIT && failure->limit && failure->used)
-		text = vmsc_format("%s: %s committed of a CommitLimit of %s, %s more wanted; "
-				   "vm.overcommit_memory is 2: raise "
-				   "vm.overcommit_ratio or add swap (MAP_NORESERVE does not help)",
-				   name, used, limit, wanted);
-	else if (failure->cause == VMSC_CAUSE_OVERCOMMIT && failure->limit)
-		text = vmsc_format("%s: %s at once is more than memory and swap together, %s: map with "
-				   "MAP_NORESERVE, or without "
-				   "PROT_WRITE and mprotect parts, or set vm.overcommit_memory to 1",
-				   name, wanted, limit);
-	else if (failure->limit)
-		text = vmsc_format("%s: %s used of %s, %s more wanted", name, used, limit, wanted);
-	else if (failure->cause == VMSC_CAUSE_OVERCOMMIT)
-		text = vmsc_format("%s: no rule of the VMA layer refuses it; %s to be charged", name, wanted);
-	else if (failure->cause == VMSC_CAUSE_ADDRESS_SPACE)
-		text = vmsc_format("%s: no room for %s", name, wanted);
-	else if (failure->cause == VMSC_CAUSE_HUGE_PAGES)
-		text = vmsc_format(
-			"%s: their pool has not enough for %s: raise vm.nr_hugepages, or do without "
-			"MAP_HUGETLB",
-			name, wanted);
-	else if (failure->where)
-		text = vmsc_format("%s: at 0x%" PRIx64, name, failure->where);
-	else
-		text = vmsc_format("%s", name);
-	free(used);
-	free(limit);
-	free(wanted);
-	return text;
 }
 
 /* --- who holds --- */

@@ -86,14 +86,10 @@ char *vmsc_pattern_text(const struct vmsc_answers *answers, const struct vmsc_pa
 char *vmsc_apart_text(enum vmsc_refusal reason, uint64_t bits);
 /* "rw-p  [heap] dd": what a VMA is; with @fold digits are #. The caller frees it. */
 char *vmsc_kind_text(const struct vmsc_analysis *analysis, const struct vmsc_final_vma *final, bool fold);
-/* "84 KiB"; the caller frees it. */
-char *vmsc_size_text(uint64_t bytes);
 /* ns after the beginning of the trace; 0 for call 0 */
 uint64_t vmsc_call_time(const struct vmsc_analysis *analysis, uint64_t call);
 /* Does the reason why the two are apart hang on a fact that no call shows? */
 bool vmsc_pair_is_undetermined(const struct vmsc_mm *mm, const struct vmsc_vma *prev,
 			       const struct vmsc_vma *next, enum vmsc_refusal reason);
-/* A sentence on a failure: what limit, how far it was used; the caller frees it. */
-char *vmsc_failure_text(const struct vmsc_failure *failure);
 
 #endif

@@ -2,7 +2,12 @@
 #include "causes.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "say.h"
+#include "value.h"
 
 #define PAGE_MASK (VMSC_PAGE_SIZE - 1)
 
@@ -450,4 +455,43 @@ void vmsc_failure_explain(struct vmsc_failure *failure, struct vmsc_mm *mm, cons
 	failure->cause = limit_causes[i];
 	failure->also &= ~(1u << failure->cause);
 	failure->wanted = wanted_bytes(call);
+}
+
+char *vmsc_failure_text(const struct vmsc_failure *failure)
+{
+	char *used = vmsc_size_text(failure->used), *limit = vmsc_size_text(failure->limit),
+	     *wanted = vmsc_size_text(failure->wanted), *text;
+	const char *name = vmsc_cause_name(failure->cause);
+
+	if (failure->cause == VMSC_CAUSE_MAP_COUNT)
+		text = vmsc_format("%s: %" PRIu64 " VMAs of %" PRIu64, name, failure->used, failure->limit);
+	else if (failure->cause == VMSC_CAUSE_OVERCOMMIT && failure->limit && failure->used)
+		text = vmsc_format("%s: %s committed of a CommitLimit of %s, %s more wanted; "
+				   "vm.overcommit_memory is 2: raise "
+				   "vm.overcommit_ratio or add swap (MAP_NORESERVE does not help)",
+				   name, used, limit, wanted);
+	else if (failure->cause == VMSC_CAUSE_OVERCOMMIT && failure->limit)
+		text = vmsc_format("%s: %s at once is more than memory and swap together, %s: map with "
+				   "MAP_NORESERVE, or without "
+				   "PROT_WRITE and mprotect parts, or set vm.overcommit_memory to 1",
+				   name, wanted, limit);
+	else if (failure->limit)
+		text = vmsc_format("%s: %s used of %s, %s more wanted", name, used, limit, wanted);
+	else if (failure->cause == VMSC_CAUSE_OVERCOMMIT)
+		text = vmsc_format("%s: no rule of the VMA layer refuses it; %s to be charged", name, wanted);
+	else if (failure->cause == VMSC_CAUSE_ADDRESS_SPACE)
+		text = vmsc_format("%s: no room for %s", name, wanted);
+	else if (failure->cause == VMSC_CAUSE_HUGE_PAGES)
+		text = vmsc_format(
+			"%s: their pool has not enough for %s: raise vm.nr_hugepages, or do without "
+			"MAP_HUGETLB",
+			name, wanted);
+	else if (failure->where)
+		text = vmsc_format("%s: at 0x%" PRIx64, name, failure->where);
+	else
+		text = vmsc_format("%s", name);
+	free(used);
+	free(limit);
+	free(wanted);
+	return text;
 }

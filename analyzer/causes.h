@@ -60,4 +60,7 @@ void vmsc_failure_explain(struct vmsc_failure *failure, struct vmsc_mm *mm, cons
  */
 void vmsc_failure_measure(struct vmsc_failure *failure, struct vmsc_mm *mm, const struct vmsc_call *call);
 
+/* A sentence on it: what limit, how far it was used; the caller frees it. */
+char *vmsc_failure_text(const struct vmsc_failure *failure);
+
 #endif

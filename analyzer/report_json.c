@@ -291,7 +291,7 @@ static json_t *checkpoints_json(const struct vmsc_analysis *analysis)
 
 static json_t *birth_json(const struct vmsc_analysis *analysis, const struct vmsc_vma *vma)
 {
-	const struct vmsc_call_stack *stack = vmsc_analysis_birth(analysis, vma);
+	const struct vmsc_call_stack *stack = vmsc_analysis_stack(analysis, vma->born);
 	json_t *object = json_object(), *frames = json_array();
 	uint32_t i;
 

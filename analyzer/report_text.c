@@ -71,10 +71,10 @@ static void write_calls(const struct vmsc_analysis *analysis, FILE *out)
 	for (nr = 0; nr < VMSC_NR_SYSCALLS; nr++)
 		if (tally->by_call[nr])
 			vmsc_groups_add(groups, vmsc_syscall_text(nr), tally->by_call[nr], 0);
-	fprintf(out, "calls  %" PRIu64 ", %" PRIu64 " of them failed:", tally->calls, tally->failed);
+	fprintf(out, "calls  %" PRIu64 ", %" PRIu64 " of them failed", tally->calls, tally->failed);
 	sorted = vmsc_groups_sorted(groups);
 	for (i = 0; i < vmsc_groups_nr(groups); i++)
-		fprintf(out, "%s%s %" PRIu64, i ? ", " : " ", sorted[i].name, sorted[i].count);
+		fprintf(out, "%s %s %" PRIu64, i ? "," : ":", sorted[i].name, sorted[i].count);
 	fprintf(out,
 		"\nmerges %" PRIu64 " of %" PRIu64 " attempts; addresses %" PRIu64 " of %" PRIu64
 		" predicted\n",

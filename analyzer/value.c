@@ -181,3 +181,17 @@ char *vmsc_json_get_bytes(const json_t *value, size_t *length)
 	*length = n;
 	return bytes;
 }
+
+char *vmsc_size_text(uint64_t bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	double size = (double)bytes;
+	size_t unit = 0;
+
+	while (size >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+		size /= 1024;
+		unit++;
+	}
+	return vmsc_format(size < 10 && unit && size != (double)(int)size ? "%.1f %s" : "%.0f %s", size,
+			   units[unit]);
+}

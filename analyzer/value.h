@@ -33,5 +33,7 @@ char *vmsc_json_get_bytes(const json_t *value, size_t *length);
 /* The text form of @bytes alone, for terminals too: control characters are written \xNN as well. Caller
  * frees. */
 char *vmsc_printable(const char *bytes, size_t length);
+/* "84 KiB"; the caller frees it. */
+char *vmsc_size_text(uint64_t bytes);
 
 #endif

@@ -187,12 +187,6 @@ const struct vmsc_call_stack *vmsc_analysis_stack(const struct vmsc_analysis *an
 		       : NULL;
 }
 
-const struct vmsc_call_stack *vmsc_analysis_birth(const struct vmsc_analysis *analysis,
-						  const struct vmsc_vma *vma)
-{
-	return vmsc_analysis_stack(analysis, vma->born);
-}
-
 struct vmsc_bytes vmsc_analysis_label(const struct vmsc_analysis *analysis,
 				      const struct vmsc_final_vma *final)
 {

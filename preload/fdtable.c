@@ -133,7 +133,7 @@ void vmsc_fd_set_file(int fd, uint32_t id)
 
 void vmsc_fd_each_file(void (*take)(uint32_t id))
 {
-	for (unsigned int fd = 0; fd < NR_ENTRIES; fd++) {
+	for (unsigned int fd = 0; entry_of(fd, false); fd++) {
 		uint32_t id = vmsc_fd_file(fd);
 
 		if (id)

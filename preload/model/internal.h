@@ -321,6 +321,13 @@ int64_t vmsc_place_find(const struct vmsc_mm *mm, const struct vmsc_place *place
 int64_t vmsc_mremap_place(const struct vmsc_mm *mm, const struct vmsc_node *node,
 			  const struct vmsc_call *call, uint64_t new_len);
 
+/* mmap_check.c: all that depends on flags and file only. 0 with vm_flags and pgoff computed, or the kernel's
+ * errno. */
+int vmsc_mapping_check(const struct vmsc_mm *mm, struct vmsc_mapping *mapping);
+/* What the file's mmap hook says where all checks passed: 0 or an errno. */
+int vmsc_mapping_hook_refuses(const struct vmsc_mm *mm, const struct vmsc_mapping *mapping);
+bool vmsc_mapping_has_file(const struct vmsc_mapping *mapping);
+
 /* mmap.c */
 /* Is a fixed mapping at @addr refused because it lies too low? 0 or -EPERM. */
 int vmsc_mm_refuses_low(struct vmsc_mm *mm, uint64_t addr);
