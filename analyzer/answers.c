@@ -338,18 +338,11 @@ static bool would_merge(const struct vmsc_mm *mm, const struct vmsc_vma *prev, s
 bool vmsc_pair_is_undetermined(const struct vmsc_mm *mm, const struct vmsc_vma *prev,
 			       const struct vmsc_vma *next, enum vmsc_refusal reason)
 {
-	const struct vmsc_file *a, *b;
-
 	if ((prev->traits | next->traits) & VMSC_VMA_FLAGS_UNSURE)
 		return reason == VMSC_REFUSED_FLAGS;
 	if (reason == VMSC_REFUSED_ANON_VMA)
 		return (prev->traits | next->traits) & VMSC_VMA_ANON_VMA_UNSURE;
-	if (reason != VMSC_REFUSED_FILE)
-		return false;
-	a = vmsc_mm_file(mm, prev->file);
-	b = vmsc_mm_file(mm, next->file);
-	return a && b && a->inode == b->inode && a->dev_major == b->dev_major &&
-	       a->dev_minor == b->dev_minor && ((a->mode | b->mode) & VMSC_FILE_UNSURE);
+	return reason == VMSC_REFUSED_FILE && vmsc_mm_may_be_one_file(mm, prev->file, next->file);
 }
 
 static void count_pair(struct vmsc_apart **all, size_t *nr, const struct vmsc_apart *pair)

@@ -89,7 +89,7 @@ enum {
 	VMSC_FILE_NOEXEC = 4, /* on a noexec mount */
 	VMSC_FILE_NO_MMAP = 8, /* a directory, a pipe, … : ENODEV */
 	VMSC_FILE_SEAL_WRITE = 16, /* F_SEAL_WRITE or F_SEAL_FUTURE_WRITE */
-	VMSC_FILE_UNSURE = 32, /* may be the same open file description as another id of the same inode */
+	VMSC_FILE_UNSURE = 32, /* may be the same open file description as another id: vmsc_mm_may_be_one_file() */
 	VMSC_FILE_CLOSE_HOOK = 64, /* vm_ops->close is set: SysV shm, hugetlb, perf, … */
 	VMSC_FILE_SECRET = 128, /* of memfd_secret(): VMSC_FILE_OTHER whose mmap hook is known */
 };
@@ -381,6 +381,10 @@ int vmsc_mm_insert(struct vmsc_mm *mm, const struct vmsc_vma *vma) VMSC_MUST_CHE
 /* Tells what a file id stands for; the same id again replaces. -EINVAL for id 0, -ENOMEM. */
 int vmsc_mm_set_file(struct vmsc_mm *mm, const struct vmsc_file *file) VMSC_MUST_CHECK;
 const struct vmsc_file *vmsc_mm_file(const struct vmsc_mm *mm, uint32_t id); /* NULL: not told */
+
+/* May two different ids stand for one open file description? Only where one is VMSC_FILE_UNSURE: with an equal inode on an
+ * equal device, or where nothing at all is known of it. */
+bool vmsc_mm_may_be_one_file(const struct vmsc_mm *mm, uint32_t one, uint32_t other);
 
 /* Nothing is known of a file any more: of this one, or of all from @first to @last that no VMA has. */
 void vmsc_mm_forget_file(struct vmsc_mm *mm, uint32_t id);

@@ -187,6 +187,23 @@ const struct vmsc_file *vmsc_mm_file(const struct vmsc_mm *mm, uint32_t id)
 	return slot->id ? slot : NULL;
 }
 
+/* It could not be asked for, and maps has not been read since. */
+static bool is_unknown(const struct vmsc_file *file)
+{
+	return file->mode & VMSC_FILE_UNSURE && !file->inode && !file->dev_major && !file->dev_minor;
+}
+
+bool vmsc_mm_may_be_one_file(const struct vmsc_mm *mm, uint32_t one, uint32_t other)
+{
+	const struct vmsc_file *a = vmsc_mm_file(mm, one), *b = vmsc_mm_file(mm, other);
+
+	if (!a || !b || !((a->mode | b->mode) & VMSC_FILE_UNSURE))
+		return false;
+	if (is_unknown(a) || is_unknown(b))
+		return true;
+	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
+}
+
 /* What is known of file @id; of one that nobody told, that it is some driver's. Returns: it, with id 0 for
  * none. */
 struct vmsc_file vmsc_mm_file_of(const struct vmsc_mm *mm, uint32_t id)

@@ -18,15 +18,6 @@ void vmsc_merge_copy(struct vmsc_merge *merge, const struct vmsc_vma *vma)
 	merge->traits = vma->traits;
 }
 
-/* Two ids that may stand for one open file description. */
-static bool is_same_file_possible(const struct vmsc_mm *mm, uint32_t one, uint32_t other)
-{
-	const struct vmsc_file *a = vmsc_mm_file(mm, one), *b = vmsc_mm_file(mm, other);
-
-	return a && b && ((a->mode | b->mode) & VMSC_FILE_UNSURE) && a->inode == b->inode &&
-	       a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
-}
-
 /*
  * A close hook hinders by release: 6.1 every neighbour that has one, 6.6 only next, which might be removed;
  * from 6.12 on nobody here, but the removal itself (vmsc_merge_can_remove).
@@ -115,7 +106,7 @@ static enum vmsc_refusal refusal_with(const struct vmsc_mm *mm, struct vmsc_merg
 	if (merge->flag_bits[side])
 		return VMSC_REFUSED_FLAGS;
 	if (vma->file != merge->file) {
-		file_guessed = is_same_file_possible(mm, vma->file, merge->file);
+		file_guessed = vmsc_mm_may_be_one_file(mm, vma->file, merge->file);
 		if (!file_guessed)
 			return VMSC_REFUSED_FILE;
 	}

@@ -24,6 +24,7 @@ void told_set_files(const struct told_row *row, struct vmsc_mm *mm)
 		{.id = 6, .inode = 9, .dev_major = 8, .dev_minor = 1, .mode = 3 | VMSC_FILE_CLOSE_HOOK},
 		{.id = 7, .inode = 10, .dev_major = 1, .dev_minor = 1, .mode = 3, .kind = VMSC_FILE_OTHER},
 		{.id = 8, .inode = 7, .dev_major = 8, .dev_minor = 2, .mode = 3 | VMSC_FILE_UNSURE},
+		{.id = 9, .mode = 3 | VMSC_FILE_UNSURE},
 	};
 	size_t i;
 
