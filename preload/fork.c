@@ -13,15 +13,18 @@
 #include "fdtable.h"
 #include "lock.h"
 #include "look.h"
+#include "memo.h"
 #include "own.h"
 #include "problem.h"
 #include "reach.h"
 #include "sigsys.h"
 #include "snapshot.h"
-#include "start.h"
 #include "spare.h"
+#include "stack.h"
+#include "start.h"
 #include "sys.h"
 #include "trap.h"
+#include "unwinder.h"
 #include "writer.h"
 
 #include "inject.h"
@@ -57,7 +60,7 @@ long vmsc_fork(uint32_t nr, const uint64_t args[6])
 	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();
-	vmsc_stack_fork_begins();
+	vmsc_unwinder_fork_begins();
 	/* Without the lock the child finds a model that may not be whole, and starts from the maps. */
 	if (!vmsc_lock_try(call.tid)) {
 		ret = vmsc_call_raw(nr, args);
@@ -69,7 +72,7 @@ long vmsc_fork(uint32_t nr, const uint64_t args[6])
 	if (!ret)
 		vmsc_fork_child();
 	else
-		vmsc_stack_fork_ends();
+		vmsc_unwinder_fork_ends();
 	return ret;
 }
 
@@ -150,9 +153,10 @@ static void distrust(void)
 
 void vmsc_fork_child(void)
 {
-	bool is_sound = !vmsc_rec.model_busy && !vmsc_rec.is_behind, can_unwind = vmsc_stack_child();
+	bool is_sound = !vmsc_rec.model_busy && !vmsc_rec.is_behind, can_unwind = vmsc_unwinder_child();
 	struct vmsc_replay *parents = is_sound ? vmsc_rec.replay : NULL;
 
+	vmsc_memo_forget();
 	vmsc_spare_child();
 	vmsc_sigsys_forget();
 	if (!vmsc_rec.options.follow) {

@@ -25,6 +25,7 @@
 #include "stack.h"
 #include "sys.h"
 #include "trap.h"
+#include "unwinder.h"
 #include "writer.h"
 
 #include "inject.h"
@@ -122,24 +123,6 @@ static void take_args(uint64_t args[6], const struct vmsc_regs *regs)
 	args[3] = regs->r10;
 	args[4] = regs->r8;
 	args[5] = regs->r9;
-}
-
-/* The unwinder needs memory and a pipe: not the program's business, so both are put out of its way. */
-static long unwinder_call(uint32_t nr, const uint64_t args[6])
-{
-	int *fds = (int *)(uintptr_t)args[0];
-	long ret;
-
-	if (nr == SYS_mmap && args[3] & MAP_ANONYMOUS)
-		return vmsc_arena_pool(args[1], args[2]);
-	ret = vmsc_call_raw(nr, args);
-	if (nr == SYS_pipe2 && !ret) {
-		fds[0] = vmsc_sys_hide(fds[0]);
-		fds[1] = vmsc_sys_hide(fds[1]);
-		vmsc_fd_set_own(VMSC_OWN_FD_PIPE_READ, fds[0]);
-		vmsc_fd_set_own(VMSC_OWN_FD_PIPE_WRITE, fds[1]);
-	}
-	return ret;
 }
 
 static bool is_prctl_recorded(uint64_t option)
@@ -338,7 +321,7 @@ static long enter(uint32_t nr, const uint64_t args[6], uint64_t at)
 
 	if (has_jumped_out(self, at)) {
 		self->depth = 0;
-		vmsc_stack_leave();
+		vmsc_unwinder_leave();
 		vmsc_call_recover();
 	}
 	if (!self->depth++)
@@ -455,8 +438,8 @@ long vmsc_gate(struct vmsc_regs *regs)
 		return signal_call(nr, args);
 	if (vmsc_captured[nr] == KIND_WAIT)
 		return wait_call(nr, args);
-	if (vmsc_self.unwinding && vmsc_stack_is_own_call(regs))
-		return unwinder_call(nr, args);
+	if (vmsc_self.unwinding && vmsc_unwinder_is_call(regs))
+		return vmsc_unwinder_call(nr, args);
 	if (vmsc_rec.testing) {
 		vmsc_rec.selftest++;
 		return -ENOSYS;
@@ -495,8 +478,8 @@ long vmsc_gate_plt(uint32_t nr, const uint64_t args[6], uint64_t caller, uint64_
 {
 	if (!vmsc_shared())
 		return vmsc_call_raw(nr, args);
-	if (vmsc_stack_is_own_return(caller))
-		return unwinder_call(nr, args);
+	if (vmsc_unwinder_is_return(caller))
+		return vmsc_unwinder_call(nr, args);
 	return pass_or_enter(nr, args, frame);
 }
 

@@ -17,6 +17,7 @@
 #include "fdtable.h"
 #include "finish.h"
 #include "libc.h"
+#include "memo.h"
 #include "own.h"
 #include "patch.h"
 #include "reach.h"
@@ -28,6 +29,7 @@
 #include "start.h"
 #include "sys.h"
 #include "trap.h"
+#include "unwinder.h"
 #include "writer.h"
 
 #include "inject.h"
@@ -171,11 +173,13 @@ static bool load_unwinder(int argc, char **argv, char **envp)
 	if (!vmsc_libc_begin(argc, argv, envp))
 		return false;
 	vmsc_rec.loading = true;
-	is_loaded = vmsc_stack_load();
+	is_loaded = vmsc_unwinder_load();
 	vmsc_rec.loading = false;
-	if (is_loaded)
-		vmsc_stack_warm_up();
-	return is_loaded;
+	if (!is_loaded)
+		return false;
+	vmsc_unwinder_warm_up();
+	vmsc_memo_start();
+	return true;
 }
 
 static void start_stacks(int argc, char **argv, char **envp)

@@ -2,13 +2,11 @@
 /* memo.c - see memo.h. */
 #include "memo.h"
 
-#define UNW_LOCAL_ONLY
-#include <dlfcn.h>
-#include <libunwind.h>
 #include <string.h>
 
 #include "arena.h"
 #include "sys.h"
+#include "unwinder.h"
 
 #include "inject.h"
 
@@ -42,30 +40,11 @@ struct desk {
 };
 
 static struct desk *desks = NULL;
-static int (*get_context)(unw_context_t *) = NULL;
-static int (*init_cursor)(unw_cursor_t *, unw_context_t *) = NULL;
-static int (*step)(unw_cursor_t *) = NULL;
-static int (*get_location)(unw_cursor_t *, int, unw_save_loc_t *) = NULL;
-static int (*get_register)(unw_cursor_t *, unw_regnum_t, unw_word_t *) = NULL;
 
-static bool find(void *library, const char *name, void *function)
+void vmsc_memo_start(void)
 {
-	void *symbol = dlsym(library, name);
+	long at = vmsc_arena_pool(NR_DESKS * sizeof(*desks), PROT_READ | PROT_WRITE);
 
-	memcpy(function, &symbol, sizeof(symbol));
-	return symbol;
-}
-
-void vmsc_memo_start(void *library)
-{
-	long at;
-
-	if (!find(library, "_Ux86_64_getcontext", &get_context) ||
-	    !find(library, "_ULx86_64_init_local", &init_cursor) || !find(library, "_ULx86_64_step", &step) ||
-	    !find(library, "_ULx86_64_get_save_loc", &get_location) ||
-	    !find(library, "_ULx86_64_get_reg", &get_register))
-		return;
-	at = vmsc_arena_pool(NR_DESKS * sizeof(*desks), PROT_READ | PROT_WRITE);
 	if (!sys_failed(at))
 		desks = (void *)at;
 }
@@ -174,7 +153,7 @@ static int add_word(struct memo *memo, unw_cursor_t *cursor, int reg, const stru
 	const uint64_t *last = memo->nr ? memo->words[memo->nr - 1].at : NULL;
 	unw_save_loc_t location;
 
-	if (get_location(cursor, reg, &location) || location.type != UNW_SLT_MEMORY)
+	if (vmsc_unwinder.get_save_loc(cursor, reg, &location) || location.type != UNW_SLT_MEMORY)
 		return 0;
 	if (location.u.addr >= own->first && location.u.addr < own->last)
 		return 0;
@@ -201,8 +180,8 @@ static bool collect(struct memo *memo, unw_cursor_t *cursor, const struct own_fr
 	unw_word_t ip = 0;
 	int more;
 
-	while ((more = step(cursor)) > 0) {
-		if (get_register(cursor, UNW_X86_64_RIP, &ip) || !ip)
+	while ((more = vmsc_unwinder.step(cursor)) > 0) {
+		if (vmsc_unwinder.get_reg(cursor, UNW_X86_64_RIP, &ip) || !ip)
 			break;
 		if (add_word(memo, cursor, UNW_X86_64_RIP, own) < 0 ||
 		    add_word(memo, cursor, UNW_X86_64_RBP, own) < 0 || add_word(memo, cursor, UNW_X86_64_RSP, own) < 0)
@@ -233,7 +212,7 @@ __attribute__((noinline)) void vmsc_memo_learn(uint64_t frame, const struct vmsc
 	memo = &desk->memos[place];
 	memo->nr = 0;
 	copy_frames(&memo->frames, frames);
-	if (!get_context(&context) && !init_cursor(&cursor, &context) && collect(memo, &cursor, &own))
+	if (!vmsc_unwinder.getcontext(&context) && !vmsc_unwinder.init_local(&cursor, &context) && collect(memo, &cursor, &own))
 		desk->frames[place] = frame;
 	stand_up(desk);
 }

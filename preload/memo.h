@@ -14,8 +14,8 @@
 
 #include "stack.h"
 
-/* With the unwinder loaded as @library (dlopen); before the program runs. Without it nothing is remembered. */
-void vmsc_memo_start(void *library);
+/* Once the unwinder is loaded, before the program runs. Before it nothing is remembered. */
+void vmsc_memo_start(void);
 
 /*
  * The stack that was remembered for our frame at @frame. False: unwind, and tell it to vmsc_memo_learn() where *wanted is set.

@@ -2,145 +2,29 @@
 /* stack.c - see stack.h. */
 #include "stack.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <string.h>
-#include <time.h>
 
 #include "arena.h"
-#include "bind.h"
-#include "memo.h"
 #include "door.h"
+#include "memo.h"
 #include "recorder.h"
-#include "sys.h"
+#include "unwinder.h"
 #include "writer.h"
 
 #include "inject.h"
 
-#define UNWINDER_TLS 256 /* bytes of thread data it may have */
 #define UNWIND_ROOM 12288 /* bytes of stack that the unwinder may need */
-#define WORDS_SEARCHED 24 /* of the stack, for a return address into the unwinder */
 #define STACKS_MAX 65536 /* remembered at a time: a table of 2 MiB */
-#define FORK_TRIES 1000 /* naps of a fork, for threads that unwind */
-#define TAKE_TRIES 10000 /* naps of a thread, for forks */
-
-/* ld.so's: the address of a module's thread data. */
-void *__tls_get_addr(size_t index[2]);
 
 struct known_stack {
 	uint64_t hash;
 	uint32_t id;
 };
 
-static int (*backtrace_of)(void **, int) = NULL;
-static uint64_t unwinder_start = 0, unwinder_end = 0;
-static const void *tls_image = NULL;
-static size_t tls_module = 0, tls_image_size = 0, tls_size = 0;
-static __thread char unwinder_tls[UNWINDER_TLS] __attribute__((aligned(64)));
 static struct known_stack *table = NULL;
 static uint32_t slots = 0, nr_stacks = 0, last_stack = 0;
 static __thread struct vmsc_frames taken; /* a program's stack may have no room for it */
-static uint32_t nr_unwinding = 0, nr_forking = 0; /* threads */
-static __thread bool forks_quietly = false;
-static bool never_quiet = false;
-
-static int find_text(struct dl_phdr_info *info, size_t size, void *ctx)
-{
-	uint64_t wanted = (uintptr_t)ctx;
-	const ElfW(Phdr) *tls = NULL;
-	bool is_it = false;
-
-	(void)size;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		uint64_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-		uint64_t end = start + info->dlpi_phdr[i].p_memsz;
-
-		if (info->dlpi_phdr[i].p_type == PT_TLS)
-			tls = &info->dlpi_phdr[i];
-		if (info->dlpi_phdr[i].p_type == PT_LOAD && wanted >= start && wanted < end) {
-			unwinder_start = start;
-			unwinder_end = end;
-			is_it = true;
-		}
-	}
-	if (is_it && tls) {
-		tls_image = (const void *)(uintptr_t)(info->dlpi_addr + tls->p_vaddr);
-		tls_image_size = tls->p_filesz;
-		tls_size = tls->p_memsz;
-	}
-	return is_it;
-}
-
-/* A thread's vector of its modules' thread data, as the x86-64 psABI and glibc have it. */
-union tls_vector {
-	size_t counter; /* [-1]: length, [0]: generation */
-	struct {
-		void *at; /* all ones: not allocated yet */
-		void *to_free;
-	} module;
-};
-
-static union tls_vector *own_tls_vector(void)
-{
-	union tls_vector *vector;
-
-	__asm__("mov %%fs:8, %0" : "=r"(vector));
-	return vector;
-}
-
-/*
- * The unwinder was loaded late, so that its thread data would be allocated by malloc at its first use in each thread, which
- * may be in the midst of a malloc. It gets ours instead. Returns: false when that can't be.
- * libc gives a thread the vector of one that has ended, of which ThreadSanitizer is not told.
- */
-__attribute__((no_sanitize("thread"))) static bool prepare_thread(void)
-{
-	union tls_vector *vector = own_tls_vector();
-
-	if (!tls_module || vmsc_self.prepared)
-		return true;
-	if (!vector || vector[-1].counter < tls_module || tls_size > sizeof(unwinder_tls))
-		return false;
-	if (vector[tls_module].module.at == (void *)-1) {
-		memcpy(unwinder_tls, tls_image, tls_image_size);
-		vector[tls_module].module.to_free = NULL;
-		vector[tls_module].module.at = unwinder_tls;
-	}
-	vmsc_self.prepared = 1;
-	return true;
-}
-
-bool vmsc_stack_load(void)
-{
-	void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
-	void *symbol = library ? dlsym(library, "unw_backtrace") : NULL, *own;
-
-	if (!symbol)
-		return false;
-	memcpy(&backtrace_of, &symbol, sizeof(symbol));
-	vmsc_bind_to_libc(library);
-	vmsc_memo_start(library);
-	dl_iterate_phdr(find_text, symbol);
-	if (dlinfo(library, RTLD_DI_TLS_MODID, &tls_module))
-		tls_module = 0;
-	if (!tls_module)
-		return true;
-	/* This thread's is allocated now; is it where the table is believed to tell it? */
-	own = __tls_get_addr((size_t[2]){ tls_module, 0 });
-	vmsc_self.prepared = 1;
-	return own_tls_vector()[-1].counter >= tls_module && own_tls_vector()[tls_module].module.at == own;
-}
-
-void vmsc_stack_warm_up(void)
-{
-	void *frames[8];
-
-	vmsc_self.unwinding = 1;
-	backtrace_of(frames, 8);
-	backtrace_of(frames, 8);
-	vmsc_self.unwinding = 0;
-}
 
 static bool is_ours(uint64_t at)
 {
@@ -176,66 +60,6 @@ static uint64_t hash_of(const struct vmsc_frames *frames)
 	return hash ? hash : 1;
 }
 
-static void nap(void)
-{
-	const struct timespec time = { 0, 1000000 };
-
-	sys3(SYS_nanosleep, (uintptr_t)&time, 0, 0);
-}
-
-/* Not while another thread forks: the child would inherit locks of the unwinder, and of the loader, that nobody opens. */
-static bool enter_unwinder(void)
-{
-	for (int i = 0; i < TAKE_TRIES; i++) {
-		__atomic_add_fetch(&nr_unwinding, 1, __ATOMIC_SEQ_CST);
-		if (!__atomic_load_n(&nr_forking, __ATOMIC_SEQ_CST)) {
-			vmsc_self.unwinding = 1;
-			return true;
-		}
-		__atomic_sub_fetch(&nr_unwinding, 1, __ATOMIC_SEQ_CST);
-		nap();
-	}
-	return false;
-}
-
-void vmsc_stack_leave(void)
-{
-	if (!vmsc_self.unwinding)
-		return;
-	vmsc_self.unwinding = 0;
-	__atomic_sub_fetch(&nr_unwinding, 1, __ATOMIC_SEQ_CST);
-}
-
-void vmsc_stack_fork_begins(void)
-{
-	__atomic_add_fetch(&nr_forking, 1, __ATOMIC_SEQ_CST);
-	for (int i = 0; i < FORK_TRIES && !__atomic_load_n(&never_quiet, __ATOMIC_RELAXED); i++) {
-		if (__atomic_load_n(&nr_unwinding, __ATOMIC_SEQ_CST) <= vmsc_self.unwinding) {
-			forks_quietly = true;
-			return;
-		}
-		nap();
-	}
-	__atomic_store_n(&never_quiet, true, __ATOMIC_RELAXED);
-}
-
-void vmsc_stack_fork_ends(void)
-{
-	forks_quietly = false;
-	__atomic_sub_fetch(&nr_forking, 1, __ATOMIC_SEQ_CST);
-}
-
-bool vmsc_stack_child(void)
-{
-	bool usable = forks_quietly || nr_unwinding <= vmsc_self.unwinding;
-
-	nr_unwinding = vmsc_self.unwinding;
-	nr_forking = 0;
-	forks_quietly = never_quiet = false;
-	vmsc_memo_forget();
-	return usable;
-}
-
 /* The program's frames of what the unwinder gives. */
 static void unwind(void)
 {
@@ -245,7 +69,7 @@ static void unwind(void)
 
 	if (header)
 		__atomic_fetch_add(&header->unwound, 1, __ATOMIC_RELAXED);
-	nr = backtrace_of(raw, VMSC_STACK_MAX);
+	nr = vmsc_unwinder.backtrace(raw, VMSC_STACK_MAX);
 	while (skip < nr && skip < VMSC_STACK_OURS && is_ours((uintptr_t)raw[skip]))
 		skip++;
 	/* the frame of a trap's handler */
@@ -263,16 +87,15 @@ const struct vmsc_frames *vmsc_stack_take(void)
 
 	taken.nr = 0;
 	if (!__atomic_load_n(&vmsc_rec.options.stacks, __ATOMIC_RELAXED) ||
-	    __atomic_load_n(&vmsc_rec.shares_thread_data, __ATOMIC_RELAXED) || vmsc_self.depth != 1 || !has_room() ||
-	    !prepare_thread())
+	    __atomic_load_n(&vmsc_rec.shares_thread_data, __ATOMIC_RELAXED) || vmsc_self.depth != 1 || !has_room())
 		return &taken;
-	if (vmsc_memo_find(frame, &taken, &wanted) || !enter_unwinder())
+	if (vmsc_memo_find(frame, &taken, &wanted) || !vmsc_unwinder_enter())
 		return &taken;
 	unwind();
 	taken.hash = hash_of(&taken);
 	if (wanted)
 		vmsc_memo_learn(frame, &taken);
-	vmsc_stack_leave();
+	vmsc_unwinder_leave();
 	errno = saved;
 	return &taken;
 }
@@ -341,22 +164,4 @@ void vmsc_stack_distrust(void)
 {
 	table = NULL;
 	slots = 0;
-}
-
-bool vmsc_stack_is_own_return(uint64_t at)
-{
-	return vmsc_self.unwinding && at >= unwinder_start && at < unwinder_end;
-}
-
-bool vmsc_stack_is_own_call(const struct vmsc_regs *regs)
-{
-	const uint64_t *stack = (const void *)((const char *)(regs + 1) + VMSC_SITE_STACK);
-
-	if (!vmsc_self.unwinding)
-		return false;
-	for (int i = 0; i < WORDS_SEARCHED; i++) {
-		if (vmsc_stack_is_own_return(stack[i]))
-			return true;
-	}
-	return false;
 }
