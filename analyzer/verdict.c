@@ -75,6 +75,18 @@ static bool has_blind_beginning(const struct vmsc_analysis *analysis)
 	return false;
 }
 
+static bool has_difference(const struct vmsc_analysis *analysis)
+{
+	return analysis->nr_differences || analysis->tally->mispredicted || analysis->tally->outside ||
+	       analysis->wrong.nr;
+}
+
+/* What differs may then be what calls did that could not be captured: that is no word on the rules. */
+static bool misses_calls(const struct vmsc_analysis *analysis)
+{
+	return analysis->header->capture_mode < analysis->header->capture_requested && has_difference(analysis);
+}
+
 static const char *why_incomplete(const struct vmsc_analysis *analysis)
 {
 	if (analysis->damage)
@@ -83,6 +95,9 @@ static const char *why_incomplete(const struct vmsc_analysis *analysis)
 		return "recording stopped before the process ended";
 	if (vmsc_analysis_lost(analysis))
 		return "calls were lost while recording";
+	if (misses_calls(analysis))
+		return "less was captured than asked for, and something changed without a recorded call; "
+		       "capture.problems says why";
 	if (has_blind_beginning(analysis))
 		return "the VMAs that there were at the beginning could not be read";
 	if (has_end_checkpoint(analysis))
@@ -108,15 +123,9 @@ char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis)
 	return text;
 }
 
-static bool has_difference(const struct vmsc_analysis *analysis)
-{
-	return analysis->nr_differences || analysis->tally->mispredicted || analysis->tally->outside ||
-	       analysis->wrong.nr;
-}
-
 enum vmsc_verdict vmsc_analysis_verdict(const struct vmsc_analysis *analysis)
 {
-	if (has_difference(analysis))
+	if (has_difference(analysis) && !misses_calls(analysis))
 		return VMSC_VERDICT_DIFFER;
 	return why_incomplete(analysis) ? VMSC_VERDICT_INCOMPLETE : VMSC_VERDICT_MATCH;
 }

@@ -71,6 +71,18 @@ class Verdict(Case):
             self.assertEqual(done.returncode, 1, (number, done.stdout))
             self.assertIn(b"first mispredicted: call %d, " % number, done.stdout)
 
+    def test_less_captured_than_asked_for(self):
+        """What differs may then be what was not seen; where nothing differs, nothing was missed."""
+        for mode, verdict, status in (("full", "differ", 1), ("libc", "incomplete", 0), ("plt", "incomplete", 0)):
+            lines = self.lines()
+            lines[0]["capture"]["mode"] = mode
+            self.assertEqual(self.report(lines)[1]["verdict"], "match")
+            lines[-2]["vmas"][1]["end"] = "0x7f0000001000"
+            done, report = self.report(lines)
+            self.assertEqual((done, report["verdict"]), (status, verdict), mode)
+            self.assertTrue(report["checkpoints"][-1]["differences"])
+            self.assertEqual((report["incomplete"] or "").startswith("less was captured than asked for"), mode != "full")
+
     def test_snapshot_falsified(self):
         lines = self.lines()
         lines[-2]["vmas"][1]["end"] = "0x7f0000001000"
