@@ -14,13 +14,15 @@
 #define MIN_SHIFT 5
 #define NR_CLASSES 40
 #define POOL_GAP UINT64_C(0x10000)
+#define POOL_SIZE (VMSC_OWN_SIZE - VMSC_OWN_POOL)
+#define POOL_TRIES 1000 /* places */
 
 struct free_chunk {
 	struct free_chunk *next;
 };
 
-/* end_byte and pool_next are also read without the lock. */
-static uint64_t base = 0, next_byte = 0, end_byte = 0, pool_next = 0, library_next = 0;
+/* end_byte and pool_used are also read without the lock. */
+static uint64_t base = 0, next_byte = 0, end_byte = 0, pool_used = 0, library_next = 0;
 static struct free_chunk *free_chunks[NR_CLASSES] = { NULL };
 
 /*
@@ -74,7 +76,6 @@ int vmsc_arena_start(void)
 	}
 	sys_mmap(base + VMSC_OWN_BALLAST, VMSC_PAGE_SIZE, PROT_NONE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	pool_next = base + VMSC_OWN_POOL;
 	library_next = base + VMSC_OWN_LIBRARIES;
 	return 0;
 }
@@ -96,6 +97,7 @@ enum { NR_PARTS = 7 };
 
 static void list_parts(struct part parts[NR_PARTS])
 {
+	uint64_t used = __atomic_load_n(&pool_used, __ATOMIC_RELAXED);
 	const struct part all[NR_PARTS] = {
 		{ base + VMSC_OWN_STATE, base + VMSC_OWN_STATE + VMSC_SHARED_SIZE + VMSC_PAGE_SIZE - 1 },
 		{ base + VMSC_OWN_HEADER, base + VMSC_OWN_HEADER + VMSC_TRACE_HEADER_SIZE },
@@ -103,7 +105,7 @@ static void list_parts(struct part parts[NR_PARTS])
 		{ base + VMSC_OWN_WINDOW, base + VMSC_OWN_WINDOW + VMSC_TRACE_BLOCK_SIZE },
 		{ base + VMSC_OWN_ARENA, __atomic_load_n(&end_byte, __ATOMIC_RELAXED) },
 		{ base + VMSC_OWN_LIBRARIES, library_next },
-		{ base + VMSC_OWN_POOL, __atomic_load_n(&pool_next, __ATOMIC_RELAXED) },
+		{ base + VMSC_OWN_POOL, base + VMSC_OWN_POOL + (used < POOL_SIZE ? used : POOL_SIZE) },
 	};
 
 	memcpy(parts, all, sizeof(all));
@@ -193,14 +195,29 @@ void vmsc_arena_free(void *ptr, size_t size)
 	free_chunks[shift] = chunk;
 }
 
-long vmsc_arena_pool(size_t size, int prot)
+/* Once the pool's end is reached, again from its start, where much has been freed. */
+static uint64_t next_in_pool(size_t size)
 {
 	uint64_t length = (size + POOL_GAP - 1) / POOL_GAP * POOL_GAP + POOL_GAP;
-	uint64_t at = __atomic_fetch_add(&pool_next, length, __ATOMIC_RELAXED);
+	uint64_t at = __atomic_fetch_add(&pool_used, length, __ATOMIC_RELAXED) % POOL_SIZE;
 
-	if (at + length > base + VMSC_OWN_SIZE)
-		return -ENOMEM;
-	return sys_mmap(at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	return at + length <= POOL_SIZE ? base + VMSC_OWN_POOL + at : 0;
+}
+
+long vmsc_arena_pool(size_t size, int prot)
+{
+	long ret = -ENOMEM;
+
+	for (int i = 0; i < POOL_TRIES && sys_failed(ret); i++) {
+		uint64_t at = next_in_pool(size);
+
+		if (at)
+			ret = sys_mmap(at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+				       -1, 0);
+		if (ret == -ENOMEM && at)
+			break;
+	}
+	return ret;
 }
 
 uint64_t vmsc_arena_library(size_t size)

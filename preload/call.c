@@ -332,7 +332,7 @@ long vmsc_call(uint32_t nr, const uint64_t args[6])
 
 	if (vmsc_state() != VMSC_STATE_ACTIVE)
 		return make_unrecorded(nr, args);
-	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
+	frames = vmsc_self.depth == 1 ? vmsc_stack_take(nr) : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();
 	if (vmsc_lock_is_stuck() || !vmsc_lock_try(call.tid))

@@ -57,7 +57,7 @@ long vmsc_fork(uint32_t nr, const uint64_t args[6])
 		return ret;
 	}
 	vmsc_reach_before_fork();
-	frames = vmsc_self.depth == 1 ? vmsc_stack_take() : NULL;
+	frames = vmsc_self.depth == 1 ? vmsc_stack_take(nr) : NULL;
 	vmsc_call_begin(&call, nr, args);
 	call.tid = vmsc_tid();
 	vmsc_unwinder_fork_begins();

@@ -60,8 +60,8 @@ static uint64_t hash_of(const struct vmsc_frames *frames)
 	return hash ? hash : 1;
 }
 
-/* The program's frames of what the unwinder gives. */
-static void unwind(void)
+/* The program's frames of what the unwinder gives, for call @call. */
+static void unwind(uint32_t call)
 {
 	void **raw = (void **)taken.at;
 	struct vmsc_trace_header *header = __atomic_load_n(&vmsc_rec.header, __ATOMIC_RELAXED);
@@ -69,7 +69,7 @@ static void unwind(void)
 
 	if (header)
 		__atomic_fetch_add(&header->unwound, 1, __ATOMIC_RELAXED);
-	nr = vmsc_unwinder.backtrace(raw, VMSC_STACK_MAX);
+	nr = vmsc_unwinder_frames(raw, VMSC_STACK_MAX, call);
 	while (skip < nr && skip < VMSC_STACK_OURS && is_ours((uintptr_t)raw[skip]))
 		skip++;
 	/* the frame of a trap's handler */
@@ -79,7 +79,7 @@ static void unwind(void)
 		taken.at[taken.nr++] = taken.at[skip];
 }
 
-const struct vmsc_frames *vmsc_stack_take(void)
+const struct vmsc_frames *vmsc_stack_take(uint32_t nr)
 {
 	uint64_t frame = (uintptr_t)__builtin_frame_address(0);
 	int saved = errno; /* the unwinder asks libc whether it may read what it is about to read */
@@ -91,7 +91,7 @@ const struct vmsc_frames *vmsc_stack_take(void)
 		return &taken;
 	if (vmsc_memo_find(frame, &taken, &wanted) || !vmsc_unwinder_enter())
 		return &taken;
-	unwind();
+	unwind(nr);
 	taken.hash = hash_of(&taken);
 	if (wanted)
 		vmsc_memo_learn(frame, &taken);

@@ -18,10 +18,10 @@ struct vmsc_frames {
 };
 
 /*
- * The caller's stack, our own frames left out; none where there is too little room. It lies in the thread's data, and is good
+ * The stack of this thread's call @nr, our own frames left out; none where there is too little room. It lies in the thread's data, and is good
  * until the thread's next call. Not under the lock.
  */
-const struct vmsc_frames *vmsc_stack_take(void);
+const struct vmsc_frames *vmsc_stack_take(uint32_t nr);
 
 /* Where handlers of this thread run with little room. */
 void vmsc_stack_set_alternate(const stack_t *stack);

@@ -17,6 +17,7 @@
 #include "inject.h"
 
 #define UNWINDER_TLS 256 /* bytes of thread data it may have */
+#define WALKS 8 /* of a thread, which take as long as making its cache */
 #define WORDS_SEARCHED 24 /* of the stack, for a return address into it */
 #define FORK_TRIES 1000 /* naps of a fork, for threads that unwind */
 #define TAKE_TRIES 10000 /* naps of a thread, for forks */
@@ -29,6 +30,7 @@ static uint64_t text_start = 0, text_end = 0;
 static const void *tls_image = NULL;
 static size_t tls_module = 0, tls_image_size = 0, tls_size = 0;
 static __thread char thread_data[UNWINDER_TLS] __attribute__((aligned(64)));
+static __thread uint32_t nr_walks = 0;
 static uint32_t nr_unwinding = 0, nr_forking = 0; /* threads */
 static __thread bool forks_quietly = false;
 static bool never_quiet = false;
@@ -145,6 +147,31 @@ void vmsc_unwinder_warm_up(void)
 	vmsc_unwinder.backtrace(frames, 8);
 	vmsc_unwinder.backtrace(frames, 8);
 	vmsc_self.unwinding = 0;
+	nr_walks = WALKS + 1;
+}
+
+/* What the library's own backtrace does without a cache. */
+static __attribute__((noinline)) int walk(void **frames, int max)
+{
+	unw_context_t context;
+	unw_cursor_t cursor;
+	unw_word_t ip;
+	int nr = 0;
+
+	if (vmsc_unwinder.getcontext(&context) || vmsc_unwinder.init_local(&cursor, &context))
+		return 0;
+	while (nr < max && vmsc_unwinder.step(&cursor) > 0 && !vmsc_unwinder.get_reg(&cursor, UNW_X86_64_RIP, &ip))
+		frames[nr++] = (void *)ip;
+	return nr;
+}
+
+int vmsc_unwinder_frames(void **frames, int max, uint32_t nr)
+{
+	if (nr_walks < WALKS)
+		nr_walks++;
+	else if (nr == SYS_mmap)
+		nr_walks = WALKS + 1;
+	return nr_walks > WALKS ? vmsc_unwinder.backtrace(frames, max) : walk(frames, max);
 }
 
 static void nap(void)

@@ -15,7 +15,7 @@
 
 /* Its functions, as they are named there. */
 struct vmsc_unwinder {
-	int (*backtrace)(void **, int);
+	int (*backtrace)(void **, int); /* see vmsc_unwinder_frames() */
 	int (*getcontext)(unw_context_t *);
 	int (*init_local)(unw_cursor_t *, unw_context_t *);
 	int (*step)(unw_cursor_t *);
@@ -37,6 +37,15 @@ void vmsc_unwinder_warm_up(void);
  */
 bool vmsc_unwinder_enter(void);
 void vmsc_unwinder_leave(void); /* also where a handler left it by a jump; nothing where it was not entered */
+
+/*
+ * The frames of a thread that makes call @nr, innermost first, our own with them: at most @max. Returns: how many.
+ *
+ * The library's backtrace is quick by a cache, 256 KiB for each thread, which libc frees at the thread's end. Most threads have too
+ * few stacks to be worth one. And at its very end a thread makes calls when nobody would free it any more, but it maps nothing then:
+ * so the cache is made with a call of mmap.
+ */
+int vmsc_unwinder_frames(void **frames, int max, uint32_t nr);
 
 /*
  * Around a fork, not under the lock: no other thread is in the unwinder between them, if that can be had.

@@ -96,6 +96,17 @@ def case_threads():
     need(all(c.stack for c in trace.of("CALL") if not c.flags & UNORDERED), "a call without a stack")
 
 
+def case_ended():
+    """Of threads that ended nothing of ours is left: not the cache that the unwinder makes for a thread, either."""
+    owned = {}
+    for number in (0, 1, 40):
+        run = Run("victim_ended", str(number))
+        told = report(run, run.files[0])
+        need(told["verdict"] == "match", told["verdict"])
+        owned[number] = told["capture"]["own"]["vmas"]
+    need(owned[0] == owned[1] == owned[40], "VMAs of ours: %s" % owned)
+
+
 def case_dlopen():
     run = Run("victim_dlopen")
     check_counts(run, run.only())
