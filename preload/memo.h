@@ -4,7 +4,8 @@
  * enough to see that the words which the unwinder read are what they were: return addresses, saved frame pointers.
  *
  * Same frame of ours, same words: the same stack. By induction from the innermost frame: its return address tells the rule
- * by which its caller is found, the rule reads nothing but words that were compared, and so on outwards.
+ * by which its caller is found, the rule reads nothing but words that were compared, and so on outwards. A saved frame pointer
+ * is left out once another value of it led the unwinder to the very same words.
  */
 #ifndef VMSC_MEMO_H
 #define VMSC_MEMO_H
