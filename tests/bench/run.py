@@ -114,9 +114,11 @@ def programs():
     rows = "create table t(a,b);with recursive n(i) as (select 1 union all select i+1 from n where i<300000) " \
            "insert into t select i,hex(randomblob(8)) from n;select count(distinct b) from t;"
     blocks = "held = []\nfor i in range(2000):\n    held.append([bytes(140000 + i * 10) for k in range(20)])\n    held = held[-3:]"
+    threads = "import threading\nfor i in range(8000):\n    t = threading.Thread(target=bytes, args=(200000,)); t.start(); t.join()"
     yield "python3, half a second of work", ["/usr/bin/python3", "-c", loop]
     yield "python3, 40,000 blocks mapped and unmapped", ["/usr/bin/env", "MALLOC_MMAP_THRESHOLD_=65536", "/usr/bin/python3", "-c",
                                                          blocks]
+    yield "python3, 8,000 threads one after the other", ["/usr/bin/python3", "-c", threads]
     yield "sqlite3, 300,000 rows", ["/usr/bin/sqlite3", ":memory:", rows]
     yield "gcc -O2, 1,200 functions", ["/usr/bin/gcc", "-O2", "-c", "-o", "/dev/null", "large.c"]
     yield "gcc -O2, hello world: five processes", ["/usr/bin/gcc", "-O2", "-o", "/dev/null", "small.c"]
