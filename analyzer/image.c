@@ -3,26 +3,21 @@
 
 #include <string.h>
 
-#include "say.h"
-
 static struct vmsc_trace_header *header_of(struct vmsc_image *image)
 {
-	return (struct vmsc_trace_header *)(void *)image->data;
+	return (struct vmsc_trace_header *)(void *)image->bytes.data;
 }
 
 static struct vmsc_block *block_of(struct vmsc_image *image)
 {
-	return (struct vmsc_block *)(void *)(image->data + image->block);
+	return (struct vmsc_block *)(void *)(image->bytes.data + image->block);
 }
 
 /* A few calls are to cost no whole block, so the last one is only as long as it must be. */
 static void extend(struct vmsc_image *image, size_t size)
 {
-	if (size > image->room) {
-		image->room = size > 2 * image->room ? size : 2 * image->room;
-		image->data = vmsc_grow(image->data, image->room, 1);
-	}
-	memset(image->data + image->size, 0, size - image->size);
+	vmsc_spool_grow(&image->bytes, size);
+	memset(image->bytes.data + image->size, 0, size - image->size);
 	image->size = size;
 }
 
@@ -74,7 +69,7 @@ bool vmsc_image_add(struct vmsc_image *image, const void *record, size_t fixed, 
 		add_block(image);
 	}
 	extend(image, image->size + size);
-	head = (struct vmsc_record *)(void *)(image->data + image->size - size);
+	head = (struct vmsc_record *)(void *)(image->bytes.data + image->size - size);
 	memcpy(head, record, fixed);
 	if (length)
 		memcpy((unsigned char *)head + fixed, tail, length);
@@ -93,4 +88,9 @@ void vmsc_image_finish(struct vmsc_image *image)
 		seal_block(image);
 	header->calls = image->calls;
 	header->crc = vmsc_crc32c(0, header, offsetof(struct vmsc_trace_header, crc));
+}
+
+void vmsc_image_free(struct vmsc_image *image)
+{
+	vmsc_spool_free(&image->bytes);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * image.h - a trace as it would lie in a file, built up in memory record by record.
+ * image.h - a trace as it would lie in a file, built up record by record.
  *
  * What does not come from a recorder (JSON Lines) becomes such an image, so that there is one way to read a
  * trace.
@@ -10,11 +10,12 @@
 
 #include <stddef.h>
 
+#include "spool.h"
 #include "vmascope/trace.h"
 
 struct vmsc_image {
-	unsigned char *data; /* free() */
-	size_t size, room;
+	struct vmsc_spool bytes;
+	size_t size;
 	size_t block; /* offset of the block that grows */
 	uint64_t calls;
 	bool ended; /* an END record was added */
@@ -29,5 +30,6 @@ bool vmsc_image_add(struct vmsc_image *image, const void *record, size_t fixed, 
 		    size_t length);
 
 void vmsc_image_finish(struct vmsc_image *image);
+void vmsc_image_free(struct vmsc_image *image);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,15 +17,13 @@
 
 static bool read_all(struct vmsc_input *input, int fd)
 {
-	size_t capacity = 0;
 	ssize_t n;
 
 	for (;;) {
-		if (input->size == capacity) {
-			capacity = capacity * 2 + READ_STEP;
-			input->data = vmsc_grow(input->data, capacity, 1);
-		}
-		n = read(fd, input->data + input->size, capacity - input->size);
+		if (input->size == input->spool.room)
+			vmsc_spool_grow(&input->spool, input->size + READ_STEP);
+		input->data = input->spool.data;
+		n = read(fd, input->data + input->size, input->spool.room - input->size);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -100,14 +99,15 @@ static bool load_lines(struct vmsc_input *input)
 	char *why;
 	bool good = vmsc_lines_read((const char *)input->data, input->size, &image, &why);
 
-	free(input->data);
+	vmsc_spool_free(&input->spool);
 	input->data = NULL;
 	if (!good) {
 		vmsc_complain("%s: %s; correct the line or export the trace again", input->path, why);
 		free(why);
 		return false;
 	}
-	input->data = image.data;
+	input->spool = image.bytes;
+	input->data = image.bytes.data;
 	input->size = image.size;
 	return true;
 }
@@ -163,6 +163,7 @@ bool vmsc_input_rewind(struct vmsc_input *input)
 
 bool vmsc_input_open(struct vmsc_input *input, const char *path)
 {
+	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is told, as a full disk is */
 	memset(input, 0, sizeof(*input));
 	input->path = path;
 	if (read_file(input) && (!is_lines(input) || load_lines(input)) && header_is_good(input) &&
@@ -195,9 +196,8 @@ void vmsc_input_close(struct vmsc_input *input)
 {
 	if (input->blocks)
 		vmsc_blocks_close(input->blocks);
-	else
-		free(input->data);
 	free(input->blocks);
+	vmsc_spool_free(&input->spool);
 	input->blocks = NULL;
 	input->data = NULL;
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "blocks.h"
+#include "spool.h"
 #include "vmascope/trace.h"
 
 /*
@@ -20,7 +21,8 @@ struct vmsc_input {
 	unsigned char *data; /* the trace, or the image made of JSON Lines */
 	size_t size;
 	struct vmsc_trace trace;
-	struct vmsc_blocks *blocks; /* a trace in a file; NULL: all of it lies in memory */
+	struct vmsc_blocks *blocks; /* a trace in a file, part of which lies at data; NULL: all of it does */
+	struct vmsc_spool spool;    /* that has it then */
 };
 
 /* False when it can't be read: one line on stderr says what, where and what to do. */

@@ -274,8 +274,7 @@ bool vmsc_lines_read(const char *text, size_t size, struct vmsc_image *image, ch
 		if (!read_line(&reader, text, (size_t)(next - text), first)) {
 			*why = vmsc_format("line %" PRIu64 ": %s", number, reader.why);
 			free(reader.why);
-			free(image->data);
-			image->data = NULL;
+			vmsc_image_free(image);
 			return false;
 		}
 		first = false;

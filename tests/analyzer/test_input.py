@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Input that can't be read: exit status 2 and one line that says what, where and what to do."""
 import os
+import resource
 import struct
 import subprocess
 
-from support import HEADER_SIZE, MAKE_TRACE, Case, case, main, run
+from support import HEADER_SIZE, MAKE_TRACE, VMASCOPE, Case, case, main, run
 
 VERSION_AT = 8
 
@@ -57,8 +58,8 @@ class Unreadable(Case):
 
 
 class Large(Case):
-    """A file is read in parts, a pipe as a whole: what is said of them is the same."""
-    CALLS = 150000  # more than the parts that are in memory at a time hold
+    """A file is read in parts, what is no trace's file as a whole: what is said of them is the same."""
+    CALLS = 450000  # more than the parts that are in memory at a time hold; as JSON Lines more than is kept in memory
 
     def large(self):
         lines = self.lines("forms.jsonl")
@@ -68,7 +69,28 @@ class Large(Case):
         path = self.path("large.vmt")
         subprocess.run([MAKE_TRACE, self.write_lines(grown, "large.jsonl"), path], check=True)
         self.assertGreater(os.path.getsize(path), 10 << 20)
+        self.assertGreater(os.path.getsize(self.path("large.jsonl")), 64 << 20)
         return path
+
+    def spooled(self, folder, limit=resource.RLIM_INFINITY):
+        """A check of the JSON Lines with that folder for temporary files."""
+        done = subprocess.run([VMASCOPE, "check", self.path("large.jsonl")], capture_output=True, check=False,
+                              env=dict(os.environ, TMPDIR=folder),
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        return done.returncode, done.stdout, done.stderr
+
+    def test_spooled(self):
+        """The same wherever that is, and nothing is left there; where there is no room it says so."""
+        self.large()
+        folder = self.path("spool")
+        os.mkdir(folder)
+        said = self.spooled(folder)
+        self.assertEqual(said, self.spooled(self.path("nowhere")))
+        self.assertEqual(said[2], b"")
+        status, text, complaint = self.spooled(folder, 1 << 20)
+        self.assertEqual((status, text), (2, b""))
+        self.assertRegex(complaint, rb"^vmascope: .*: no room for \d+ MiB of what is read: .*; set TMPDIR to a folder with more\n$")
+        self.assertEqual(os.listdir(folder), [])
 
     def test_same_as_a_pipe(self):
         path = self.large()

@@ -97,10 +97,10 @@ int main(int argc, char **argv)
 	add(&image, &end, sizeof(end), NULL, 0);
 	vmsc_image_finish(&image);
 	out = fopen(argv[1], "wb");
-	if (!out || fwrite(image.data, 1, image.size, out) != image.size || fclose(out)) {
+	if (!out || fwrite(image.bytes.data, 1, image.size, out) != image.size || fclose(out)) {
 		perror(argv[1]);
 		return 1;
 	}
-	free(image.data);
+	vmsc_image_free(&image);
 	return 0;
 }

@@ -20,7 +20,7 @@ static char *write_lines(const struct vmsc_image *image, size_t *size)
 	FILE *out = open_memstream(&text, size);
 
 	REQUIRE(out, "no memory");
-	REQUIRE(!vmsc_trace_open(&trace, image->data, image->size), "no trace was made");
+	REQUIRE(!vmsc_trace_open(&trace, image->bytes.data, image->size), "no trace was made");
 	/* Lines may say in the first that there was an end, and have none. */
 	if (!vmsc_lines_write(&trace, out))
 		REQUIRE(has_no_end(&trace), trace.problem);
@@ -39,7 +39,7 @@ static char *rewrite(const char *text, size_t size, size_t *new_size)
 		REQUIRE(false, "what was written is not read");
 	}
 	written = write_lines(&image, new_size);
-	free(image.data);
+	vmsc_image_free(&image);
 	return written;
 }
 
@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	first = write_lines(&image, &first_size);
-	free(image.data);
+	vmsc_image_free(&image);
 	second = rewrite(first, first_size, &second_size);
 	/* What the first line defines may change places once. */
 	if (!is_same(first, first_size, second, second_size)) {
