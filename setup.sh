@@ -68,8 +68,7 @@ case "${1-}" in
 esac
 
 install_missing
-cmake --preset release
-cmake --build --preset release
+cmake/train.sh release
 
 mkdir -p build/demo
 cd build/demo

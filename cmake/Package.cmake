@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Debian packages: `cmake --workflow --preset package` leaves them in build/package/.
+# Debian packages: `cmake/train.sh package && cpack --preset package` leaves them in build/package/.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_VENDOR "vmascope")
 set(CPACK_PACKAGE_CONTACT "The vmascope authors <vmascope@users.noreply.github.com>")

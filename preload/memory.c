@@ -8,7 +8,7 @@
 
 #include "inject.h"
 
-static char text[4096]; /* under the recorder's lock */
+static char text[4096] = { 0 }; /* under the recorder's lock */
 static uint64_t huge_page = 0;
 
 /* The number of the line that begins with @name, in bytes; 0: there is none. */

@@ -5,6 +5,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cmake --preset release >&2
-cmake --build --preset release >&2
+cmake/train.sh release >&2
 exec python3 tests/programs/programs.py "$PWD/build/release/bin/vmascope" "$PWD/build/release/tests/programs" "$@"

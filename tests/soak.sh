@@ -6,8 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cmake --preset release >&2
-cmake --build --preset release >&2
+cmake/train.sh release >&2
 mkdir -p build/soak
 cd build/soak
 exec python3 ../../tests/soak.py ../release/bin/vmascope "${1:-60}"

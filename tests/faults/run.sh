@@ -7,8 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-cmake --preset release >&2
-cmake --build --preset release >&2
+cmake/train.sh release >&2
 built=build/release
 programs=("$built/bin/vmascope" "$built/lib/vmascope/libvmascope.so")
 

@@ -22,7 +22,7 @@ finish()
 
 [ -z "${1-}" ] || keep=yes
 trap finish EXIT
-cmake --workflow --preset package >"$folder.log" 2>&1 || { tail "$folder.log"; exit 1; }
+{ cmake/train.sh package && cpack --preset package; } >"$folder.log" 2>&1 || { tail "$folder.log"; exit 1; }
 [ -e "$folder/etc/debian_version" ] || debootstrap --variant=minbase "$suite" "$folder" "$mirror" >"$folder.log"
 mkdir -p "$folder/packages"
 cp build/package/*.deb "$folder/packages/"

@@ -12,6 +12,7 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -368,6 +369,18 @@ def case_plt():
     trace = run.only()
     check_counts(run, trace)
     need(trace.capture_mode == 1, "capture mode")
+
+
+def case_bss():
+    """The library brings no anonymous mapping of its own, which could merge with the program's: what is in memory is in the file."""
+    with open(LIBRARY, "rb") as file:
+        data = file.read()
+    first, size, number = struct.unpack_from("<Q", data, 32) + struct.unpack_from("<HH", data, 54)
+    segments = [struct.unpack_from("<IIQQQQQQ", data, first + i * size) for i in range(number)]
+    loads = [(at + in_file, at + in_memory) for kind, _, _, at, _, in_file, in_memory, _ in segments if kind == 1]
+    need(len(loads) > 2, "%d segments" % len(loads))
+    for end_of_file, end in loads:
+        need(end <= (end_of_file + 4095) // 4096 * 4096, "a segment of %x in the file ends at %x" % (end_of_file, end))
 
 
 def case_no_space():
