@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size > VMSC_TRACE_BLOCK_SIZE / 2)
 		return 0;
-	input.data = fuzz_wrap(data, size, &input.size);
+	input.data = input.spool.data = fuzz_wrap(data, size, &input.size);
 	REQUIRE(vmsc_input_rewind(&input), "no trace");
 	vmsc_report_open(&report, &input, "any");
 	/* a database is a file: not each time */

@@ -28,7 +28,7 @@ static void write_texts(const struct vmsc_report *report)
 /* The trace goes, as vmsc_input_close() would let it. */
 static enum vmsc_verdict report_on(unsigned char *data, size_t size)
 {
-	struct vmsc_input input = {.path = "any", .data = data, .size = size};
+	struct vmsc_input input = {.path = "any", .data = data, .size = size, .spool = {.data = data, .room = size}};
 	struct vmsc_report report;
 	enum vmsc_verdict verdict;
 
