@@ -27,6 +27,8 @@
 
 #include "vma_iter.h"
 
+#define DYING_MS 10000 /* that a process may take to die where others have the processors */
+
 /* What runs in the puppet. Each piece ends with int3, which brings us back. */
 enum { CODE_CALL = 0, CODE_WRITE = 3, CODE_READ = 7, CODE_STRIPE = 10 };
 
@@ -76,7 +78,7 @@ static int lose(struct vmsc_puppet *puppet, pid_t tid, int status)
 	for (int i = VMSC_PUPPET_THREADS - 1; i >= 0 && status; i--)
 		if (puppet->threads[i] == tid)
 			bury(puppet, i, status);
-	for (int tries = 0; tries < 200 && !puppet->buried; tries++) {
+	for (int tries = 0; tries < DYING_MS && !puppet->buried; tries++) {
 		for (int i = VMSC_PUPPET_THREADS - 1; i >= 0; i--)
 			bury(puppet, i, 0);
 		if (!puppet->buried)
