@@ -107,6 +107,8 @@ void vmsc_analysis_begin(struct vmsc_analysis *analysis, const void *data);
 void vmsc_analysis_take(struct vmsc_analysis *analysis, const struct vmsc_record *record);
 void vmsc_analysis_free(struct vmsc_analysis *analysis);
 
+/* Is anything not as the rules say? Where calls were missed the verdict may be `incomplete` all the same. */
+bool vmsc_analysis_differs(const struct vmsc_analysis *analysis);
 enum vmsc_verdict vmsc_analysis_verdict(const struct vmsc_analysis *analysis);
 const char *vmsc_verdict_name(enum vmsc_verdict verdict);
 /* Why a verdict is "incomplete", to be freed; NULL when it is not. */

@@ -34,7 +34,7 @@ static int check(const char *path, bool json)
 	struct vmsc_analysis analysis;
 	struct vmsc_report report;
 	struct vmsc_input input;
-	enum vmsc_verdict verdict;
+	bool differs;
 	int status;
 
 	if (!vmsc_input_open(&input, path))
@@ -42,15 +42,15 @@ static int check(const char *path, bool json)
 	if (json) {
 		vmsc_report_open(&report, &input, path);
 		vmsc_report_write_json(&report, stdout);
-		verdict = vmsc_analysis_verdict(&report.analysis);
+		differs = vmsc_analysis_differs(&report.analysis);
 		vmsc_report_close(&report);
 	} else {
 		vmsc_analysis_run(&analysis, &input, NULL);
 		say_result(&analysis, path);
-		verdict = vmsc_analysis_verdict(&analysis);
+		differs = vmsc_analysis_differs(&analysis);
 		vmsc_analysis_free(&analysis);
 	}
-	status = verdict == VMSC_VERDICT_DIFFER ? VMSC_EXIT_DIFFERS : VMSC_EXIT_GOOD;
+	status = differs ? VMSC_EXIT_DIFFERS : VMSC_EXIT_GOOD;
 	if (vmsc_input_complain_if_damaged(&input))
 		status = VMSC_EXIT_TROUBLE;
 	vmsc_input_close(&input);

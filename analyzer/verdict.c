@@ -75,16 +75,19 @@ static bool has_blind_beginning(const struct vmsc_analysis *analysis)
 	return false;
 }
 
-static bool has_difference(const struct vmsc_analysis *analysis)
+bool vmsc_analysis_differs(const struct vmsc_analysis *analysis)
 {
 	return analysis->nr_differences || analysis->tally->mispredicted || analysis->tally->outside ||
 	       analysis->wrong.nr;
 }
 
-/* What differs may then be what calls did that could not be captured: that is no word on the rules. */
+/*
+ * Where something changed without a recorded call because such calls could not be captured, the rest that differs may hang on them:
+ * that is no word on the rules. Without such a change it is one, whatever was captured.
+ */
 static bool misses_calls(const struct vmsc_analysis *analysis)
 {
-	return analysis->header->capture_mode < analysis->header->capture_requested && has_difference(analysis);
+	return analysis->header->capture_mode < analysis->header->capture_requested && analysis->tally->outside;
 }
 
 static const char *why_incomplete(const struct vmsc_analysis *analysis)
@@ -125,7 +128,7 @@ char *vmsc_analysis_incomplete(const struct vmsc_analysis *analysis)
 
 enum vmsc_verdict vmsc_analysis_verdict(const struct vmsc_analysis *analysis)
 {
-	if (has_difference(analysis) && !misses_calls(analysis))
+	if (vmsc_analysis_differs(analysis) && !misses_calls(analysis))
 		return VMSC_VERDICT_DIFFER;
 	return why_incomplete(analysis) ? VMSC_VERDICT_INCOMPLETE : VMSC_VERDICT_MATCH;
 }

@@ -31,8 +31,7 @@ learn()
 	[ -n "$(find "$built/preload" -name 'memo.c.gcda')" ]
 }
 
-build '' --target vmsc_analyzer
-if build make --target vmsc_preload && learn; then
+if build make --target vmsc_preload vmsc_analyzer && learn; then
 	build use
 else
 	echo "train.sh: $preset is built without a profile" >&2

@@ -195,7 +195,7 @@ void vmsc_arena_free(void *ptr, size_t size)
 	free_chunks[shift] = chunk;
 }
 
-/* Once the pool's end is reached, again from its start, where much has been freed. */
+/* Once the pool's end is reached, again from its start, where much has been freed. 0: it does not fit before the end. */
 static uint64_t next_in_pool(size_t size)
 {
 	uint64_t length = (size + POOL_GAP - 1) / POOL_GAP * POOL_GAP + POOL_GAP;
@@ -206,18 +206,15 @@ static uint64_t next_in_pool(size_t size)
 
 long vmsc_arena_pool(size_t size, int prot)
 {
-	long ret = -ENOMEM;
-
-	for (int i = 0; i < POOL_TRIES && sys_failed(ret); i++) {
+	for (int i = 0; i < POOL_TRIES; i++) {
 		uint64_t at = next_in_pool(size);
+		long ret = !at ? -EEXIST : sys_mmap(at, size, prot,
+						    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 
-		if (at)
-			ret = sys_mmap(at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-				       -1, 0);
-		if (ret == -ENOMEM && at)
-			break;
+		if (ret != -EEXIST)
+			return ret;
 	}
-	return ret;
+	return -ENOMEM;
 }
 
 uint64_t vmsc_arena_library(size_t size)

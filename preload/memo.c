@@ -291,7 +291,8 @@ __attribute__((noinline)) void vmsc_memo_learn(uint64_t frame, const struct vmsc
 		return;
 	desk->fresh.nr = desk->fresh.pointer = 0;
 	copy_frames(&desk->fresh.frames, frames);
-	if (!vmsc_unwinder.getcontext(&context) && !vmsc_unwinder.init_local(&cursor, &context) && collect(&desk->fresh, &cursor, &own)) {
+	if (!vmsc_unwinder.getcontext(&context) && !vmsc_unwinder.init_local(&cursor, &context) &&
+	    collect(&desk->fresh, &cursor, &own)) {
 		/* where there are no rules, its value may be why nothing was found behind */
 		desk->fresh.words[desk->fresh.pointer].is_pointer = false;
 		keep_fresh(desk, frame);

@@ -18,8 +18,8 @@ struct vmsc_frames {
 };
 
 /*
- * The stack of this thread's call @nr, our own frames left out; none where there is too little room. It lies in the thread's data, and is good
- * until the thread's next call. Not under the lock.
+ * The stack of this thread's call @nr, our own frames left out; none where there is too little room. It lies in the thread's
+ * data, and is good until the thread's next call. Not under the lock.
  */
 const struct vmsc_frames *vmsc_stack_take(uint32_t nr);
 

@@ -31,6 +31,7 @@ static const void *tls_image = NULL;
 static size_t tls_module = 0, tls_image_size = 0, tls_size = 0;
 static __thread char thread_data[UNWINDER_TLS] __attribute__((aligned(64)));
 static __thread uint32_t nr_walks = 0;
+static __thread bool has_cache = false;
 static uint32_t nr_unwinding = 0, nr_forking = 0; /* threads */
 static __thread bool forks_quietly = false;
 static bool never_quiet = false;
@@ -147,7 +148,7 @@ void vmsc_unwinder_warm_up(void)
 	vmsc_unwinder.backtrace(frames, 8);
 	vmsc_unwinder.backtrace(frames, 8);
 	vmsc_self.unwinding = 0;
-	nr_walks = WALKS + 1;
+	has_cache = true;
 }
 
 /* What the library's own backtrace does without a cache. */
@@ -167,11 +168,9 @@ static __attribute__((noinline)) int walk(void **frames, int max)
 
 int vmsc_unwinder_frames(void **frames, int max, uint32_t nr)
 {
-	if (nr_walks < WALKS)
-		nr_walks++;
-	else if (nr == SYS_mmap)
-		nr_walks = WALKS + 1;
-	return nr_walks > WALKS ? vmsc_unwinder.backtrace(frames, max) : walk(frames, max);
+	if (!has_cache && nr_walks++ >= WALKS)
+		has_cache = nr == SYS_mmap;
+	return has_cache ? vmsc_unwinder.backtrace(frames, max) : walk(frames, max);
 }
 
 static void nap(void)
